@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT
+// expect: n_jobs
+#include <joblot/joblot.hpp>
+
+#ifdef JOBLOT_TEST_CORRECTED
+joblot::Options const options{.n_jobs = 2};
+#else
+joblot::Options const options{.n_jobs = 2.5};
+#endif
