@@ -2,16 +2,7 @@
 # cmake -DEXPECTED=<file> -P expect_output.cmake -- program [argument...]
 # Fails unless the program ends with 0 and writes to stdout what the file holds, if there is one.
 # Spaces at the end of a line and empty lines at the end do not count: an editor takes them away.
-set(command "")
-set(after_dashes FALSE)
-math(EXPR last "${CMAKE_ARGC} - 1")
-foreach(i RANGE ${last})
-  if(after_dashes)
-    list(APPEND command "${CMAKE_ARGV${i}}")
-  elseif(CMAKE_ARGV${i} STREQUAL "--")
-    set(after_dashes TRUE)
-  endif()
-endforeach()
+include("${CMAKE_CURRENT_LIST_DIR}/command_after_dashes.cmake")
 
 execute_process(COMMAND ${command} OUTPUT_VARIABLE output RESULT_VARIABLE status)
 if(NOT status STREQUAL "0")

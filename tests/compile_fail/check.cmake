@@ -1,23 +1,14 @@
 # SPDX-License-Identifier: MIT
 # cmake -DSOURCE=<file> -P check.cmake -- compiler [option...]
-set(compile "")
-set(after_dashes FALSE)
-math(EXPR last "${CMAKE_ARGC} - 1")
-foreach(i RANGE ${last})
-  if(after_dashes)
-    list(APPEND compile "${CMAKE_ARGV${i}}")
-  elseif(CMAKE_ARGV${i} STREQUAL "--")
-    set(after_dashes TRUE)
-  endif()
-endforeach()
+include("${CMAKE_CURRENT_LIST_DIR}/../command_after_dashes.cmake")
 
-execute_process(COMMAND ${compile} -DJOBLOT_TEST_CORRECTED "${SOURCE}" RESULT_VARIABLE status
+execute_process(COMMAND ${command} -DJOBLOT_TEST_CORRECTED "${SOURCE}" RESULT_VARIABLE status
                 ERROR_VARIABLE text)
 if(NOT status STREQUAL "0")
   message(FATAL_ERROR "The corrected program does not compile:\n${text}")
 endif()
 
-execute_process(COMMAND ${compile} "${SOURCE}" RESULT_VARIABLE status ERROR_VARIABLE text)
+execute_process(COMMAND ${command} "${SOURCE}" RESULT_VARIABLE status ERROR_VARIABLE text)
 if(status STREQUAL "0")
   message(FATAL_ERROR "The mistake compiles.")
 endif()
