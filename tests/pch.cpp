@@ -1,2 +1,0 @@
-// SPDX-License-Identifier: MIT
-// Empty: it gives the shared precompiled header a target to belong to.
