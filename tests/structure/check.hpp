@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the programs of this folder share: a check without GoogleTest, which has static storage of its
-// own, and one piece of parallel work with a known result.
+// What the programs of this folder share: a check without GoogleTest, which has static storage of
+// its own, and one piece of parallel work with a known result.
 #ifndef JOBLOT_TESTS_STRUCTURE_CHECK_HPP
 #define JOBLOT_TESTS_STRUCTURE_CHECK_HPP
 
@@ -22,7 +22,8 @@ inline void check(bool holds, std::source_location where = std::source_location:
 
 /// 0 + 1 + 4 + ... + 99², computed by tasks on two workers.
 inline int sum_of_squares() {
-  auto const squares = joblot::Parallel(2).map(std::views::iota(0, 100), [](int i) { return i * i; });
+  auto const squares =
+      joblot::Parallel(2).map(std::views::iota(0, 100), [](int i) { return i * i; });
   return std::accumulate(squares.begin(), squares.end(), 0);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// fork copies the caller's thread only: a child must not wait for pool threads it does not have, nor
-// the parent lose its own.
+// fork copies the caller's thread only: a child must not wait for pool threads it does not have,
+// nor the parent lose its own.
 #include <atomic>
 #include <cerrno>
 #include <thread>

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The library works before main, and after it in whatever order static objects die.
+#include <cstdio>
+#include <cstdlib>
 #include <thread>
 
 #include "check.hpp"

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "sides.hpp"
-
 #include <thread>
 
 #include "../check.hpp"
+#include "sides.hpp"
 
 namespace {
 
