@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// How many tasks a worker takes at a time, from how long the last ones ran.
+#ifndef JOBLOT_BATCHING_HPP
+#define JOBLOT_BATCHING_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <limits>
+#include <optional>
+
+namespace joblot::detail {
+
+/// The batch size of one worker of one call.
+///
+/// The first batch is one task. Then the batch grows towards `target` of expected run time, by
+/// `growth` at most, because one short task says little about the next ones. Near the end a batch
+/// is a part of what is left, so that the workers end together, but not below `floor` of expected
+/// run time, because then taking costs more than it evens out.
+class BatchSizer {
+ public:
+  using Nanoseconds = std::chrono::duration<double, std::nano>;
+
+  static constexpr Nanoseconds target{100e3};
+  static constexpr Nanoseconds floor{1500};
+  static constexpr Nanoseconds strip_target{2000};
+  static constexpr std::size_t growth = 8;
+  static constexpr std::size_t longest_strip = 256;
+
+  /// `fixed`: the size asked for, kept exactly. `most`: the largest batch for lack of room.
+  BatchSizer(std::optional<std::size_t> fixed, int workers, std::size_t most) noexcept
+      : fixed_(fixed), workers_(static_cast<std::size_t>(workers)), most_(most) {}
+
+  /// The next batch when `left` tasks are left, at least 1; `left` unknown: the largest size_t.
+  [[nodiscard]] std::size_t next(std::size_t left) const noexcept {
+    if (fixed_) return *fixed_;
+    auto const share = left / (2 * workers_);
+    auto const size = (std::min)(wanted_, (std::max)(share, least_));
+    return (std::clamp<std::size_t>)(size, 1, most_);
+  }
+
+  /// A batch of `tasks` has run for `time`.
+  void ran(std::size_t tasks, Nanoseconds time) noexcept {
+    per_task_ = (std::max)(time.count() / static_cast<double>(tasks), 0.01);
+    auto const grown = tasks > most_ / growth ? most_ : tasks * growth;
+    wanted_ = (std::min)((std::max)(grown, wanted_ / 2), count(target));
+    least_ = count(floor);
+  }
+
+  /// How many tasks may run between two looks whether the call has been stopped: those of about
+  /// two microseconds, one while nothing is known.
+  [[nodiscard]] std::size_t strip() const noexcept {
+    if (per_task_ == 0) return 1;
+    return (std::min)(count(strip_target), longest_strip);
+  }
+
+ private:
+  [[nodiscard]] std::size_t count(Nanoseconds time) const noexcept {
+    auto const tasks = time.count() / per_task_;
+    return tasks < 1 ? 1 : static_cast<std::size_t>(tasks);
+  }
+
+  std::optional<std::size_t> fixed_;
+  std::size_t workers_;
+  std::size_t most_;
+  std::size_t wanted_ = 1;
+  std::size_t least_ = 1;
+  double per_task_ = 0;  // nanoseconds, of the last batch
+};
+
+}  // namespace joblot::detail
+
+#endif

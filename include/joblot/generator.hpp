@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+// Results as an input range, while the call is still running.
+#ifndef JOBLOT_GENERATOR_HPP
+#define JOBLOT_GENERATOR_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include <joblot/backend.hpp>
+#include <joblot/call.hpp>
+#include <joblot/config.hpp>
+#include <joblot/failure.hpp>
+#include <joblot/job.hpp>
+#include <joblot/loop.hpp>
+#include <joblot/stream.hpp>
+#include <joblot/thread_pool.hpp>
+
+namespace joblot {
+namespace detail {
+
+/// A call whose results are streamed: what a `Generator` owns. One thread at a time, the consumer.
+template <class R>
+class Stream {
+ public:
+  Stream(Stream const&) = delete;
+  Stream& operator=(Stream const&) = delete;
+  virtual ~Stream() = default;
+
+  /// Makes the next result `value()`; false at the end. Throws what made the call fail, after which
+  /// the stream has ended.
+  bool fetch() {
+    if (value_) return true;
+    if (ended_) return false;
+    for (;;) {
+      if (job().over()) return conclude();
+      if (take()) {
+        if (skip_ == 0) return true;
+        --skip_;
+        value_.reset();
+        continue;
+      }
+      auto const stop_waiting = [&](std::size_t delivered) { return failed_here(delivered); };
+      auto const waited = queue().wait(working_, stop_waiting);
+      if (waited == Queue::Waited::results) continue;
+      if (waited == Queue::Waited::end || !may_go_on()) return conclude();
+      working_ = false;
+      step();
+    }
+  }
+
+  /// Passes over one result, without waiting for it.
+  void pass() noexcept {
+    if (value_) {
+      value_.reset();
+    } else {
+      ++skip_;
+    }
+  }
+
+  /// Drops the result at hand if it has been looked at: then the next one is wanted.
+  void drop_seen() noexcept {
+    if (std::exchange(seen_, false)) value_.reset();
+  }
+
+  /// Cancels what has not started, asks the rest to stop, and waits for it. Any number of times.
+  void close() noexcept {
+    value_.reset();
+    if (ended_) return;
+    halt();
+    job().abandon();
+  }
+
+  /// The result at hand, to be looked at in place.
+  [[nodiscard]] R& look() noexcept {
+    seen_ = true;
+    return *value_;
+  }
+  /// The result at hand, given away.
+  [[nodiscard]] std::optional<R> give() { return std::exchange(value_, std::nullopt); }
+  [[nodiscard]] std::optional<std::size_t> index() const noexcept { return index_; }
+  [[nodiscard]] std::optional<TaskFailure> failure() const noexcept { return failure_; }
+
+ protected:
+  using Queue = ResultQueue<R>;
+  explicit Stream(std::uint64_t owner, Order order) : owner_(owner), order_(order) {}
+
+  virtual Job& job() noexcept = 0;
+  virtual Queue& queue() noexcept = 0;
+  /// Runs one batch in the consumer.
+  virtual void step() noexcept = 0;
+
+  /// Workers have been asked for; without a call the consumer does all by itself.
+  void started(std::shared_ptr<Call> call) noexcept {
+    call_ = std::move(call);
+    working_ = true;
+  }
+
+ private:
+  bool take() {
+    std::size_t index = 0;
+    std::exception_ptr error;
+    try {
+      if (!queue().take(value_, index)) return false;
+      index_ = index;
+      seen_ = false;
+      return true;
+    } catch (...) {
+      error = std::current_exception();
+    }
+    value_.reset();
+    job().fail(index, 0, std::move(error));  // moving a result threw: that task's exception
+    return conclude();
+  }
+
+  /// Whether the failure is what comes next: in order of submission at its place, else as soon as
+  /// nothing is ready.
+  [[nodiscard]] bool failed_here(std::size_t delivered) noexcept {
+    auto const place = job().failed_at();
+    return job().over() || (place && (order_ == Order::completion || *place <= delivered));
+  }
+
+  [[nodiscard]] bool may_go_on() noexcept {
+    return !job().over() && !failed_here(queue().delivered());
+  }
+
+  void halt() noexcept {
+    ended_ = true;
+    job().halt(0);
+    if (call_) close_and_wait(*call_);
+  }
+
+  bool conclude() {
+    halt();
+    failure_ = job().failed_task();
+    job().conclude(owner_);
+    return false;
+  }
+
+  std::uint64_t owner_;
+  Order order_;
+  std::shared_ptr<Call> call_;
+  bool working_ = false;
+  bool ended_ = false;
+  std::optional<R> value_;  // the result at hand
+  bool seen_ = false;       // whether it has been looked at
+  std::size_t skip_ = 0;    // results to pass over
+  std::optional<std::size_t> index_;
+  std::optional<TaskFailure> failure_;
+};
+
+/// The stream of a call whose tasks have these types.
+template <class R, class Source, class Body, Failing failing>
+class StreamOf final : public Stream<R> {
+ public:
+  /// `workers` bring results ahead of the consumer; none: the consumer runs the tasks.
+  template <class View>
+  StreamOf(Plan const& plan, std::uint64_t owner, Order order, int workers, View&& view, Body body)
+      : Stream<R>(owner, order),
+        backend_(plan.backend),
+        source_(std::forward<View>(view)),
+        body_(std::move(body)),
+        queue_(order, plan.window, -1),
+        loop_(plan, (std::max)(workers, 1),
+              order == Order::submission ? Job::OnFailure::stop_later : Job::OnFailure::stop_all,
+              false, source_, body_, queue_) {
+    loop_.open(plan, source_.total());
+    if (workers == 0 || source_.total() == 0) return;
+    auto call = std::make_shared<Call>(loop_, workers + 1, nullptr, Call::Caller::waits);
+    this->started(call);
+    start(*call);
+  }
+  StreamOf(StreamOf const&) = delete;
+  StreamOf& operator=(StreamOf const&) = delete;
+  ~StreamOf() override { this->close(); }
+
+ private:
+  void start(Call& call) {
+    try {
+      backend_->start(call.handle_for_backend());
+    } catch (...) {
+      this->close();
+      throw;
+    }
+  }
+
+  Job& job() noexcept override { return loop_; }
+  ResultQueue<R>& queue() noexcept override { return queue_; }
+  void step() noexcept override { loop_.step(); }
+
+  std::shared_ptr<Backend> backend_;  // kept as long as its threads may be in the call
+  Source source_;
+  Body body_;
+  ResultQueue<R> queue_;
+  Loop<Source, Body, ResultQueue<R>, failing> loop_;
+};
+
+}  // namespace detail
+
+inline namespace v1 {
+
+/// The results of a call in flight: a movable input range, no view. It owns the call and its
+/// results; one thread at a time may use it, and it may outlive its `Parallel`.
+///
+/// Dropping or closing it cancels what has not started, asks running tasks to stop and returns
+/// when they have. A task's exception comes out at its place; then the generator is finished.
+template <class T>
+class Generator {
+ public:
+  using value_type = T;
+
+  class Iterator {
+   public:
+    using value_type = T;
+    using difference_type = std::ptrdiff_t;
+    using iterator_concept = std::input_iterator_tag;
+
+    /// Waits for the result if it is not there. Throws what made the call fail.
+    T&& operator*() const {
+      static_cast<void>(stream_->fetch());
+      return std::move(stream_->look());
+    }
+    /// Never waits: the next result is waited for when it is looked at or compared with the end.
+    Iterator& operator++() {
+      stream_->pass();
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+
+    /// Whether the end is reached. Waits for the next result, throws what made the call fail.
+    friend bool operator==(Iterator const& position, std::default_sentinel_t /*end*/) {
+      return position.stream_ == nullptr || !position.stream_->fetch();
+    }
+
+   private:
+    friend class Generator;
+    explicit Iterator(detail::Stream<T>* stream) : stream_(stream) {}
+    detail::Stream<T>* stream_;
+  };
+
+  /// Made by `Parallel::generator` and its siblings.
+  explicit Generator(std::unique_ptr<detail::Stream<T>> stream) : stream_(std::move(stream)) {}
+  Generator(Generator&&) noexcept = default;
+  Generator& operator=(Generator&& other) noexcept {
+    if (this != &other) {
+      close();
+      stream_ = std::move(other.stream_);
+    }
+    return *this;
+  }
+  ~Generator() { close(); }
+
+  /// Where the generator stands: a result that has been looked at is not given again.
+  [[nodiscard]] Iterator begin() {
+    if (stream_) stream_->drop_seen();
+    return Iterator(stream_.get());
+  }
+  [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+
+  /// The next result, empty at the end. Waits for it. Throws what made the call fail.
+  [[nodiscard]] std::optional<T> next() {
+    if (!stream_) return std::nullopt;
+    stream_->drop_seen();
+    if (!stream_->fetch()) return std::nullopt;
+    return stream_->give();
+  }
+
+  /// Cancels what has not started, asks running tasks to stop, and returns when they have ended.
+  void close() noexcept {
+    if (stream_) stream_->close();
+  }
+
+  /// The task whose exception came out of this generator, if one did.
+  [[nodiscard]] std::optional<TaskFailure> failure() const noexcept {
+    return stream_ ? stream_->failure() : std::nullopt;
+  }
+
+  /// Submission index of the result returned last. Throws `std::logic_error` before the first.
+  [[nodiscard]] std::size_t index() const {
+    auto const index = stream_ ? stream_->index() : std::nullopt;
+    if (!index) {
+      throw std::logic_error(
+          "joblot::Generator::index() was called before the first result was taken; call next() "
+          "or iterate first");
+    }
+    return *index;
+  }
+
+ private:
+  std::unique_ptr<detail::Stream<T>> stream_;
+};
+
+}  // namespace v1
+}  // namespace joblot
+
+#endif

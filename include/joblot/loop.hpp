@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: MIT
+// The loop every worker of a call is in: take some tasks, run them, hand over the results, again.
+#ifndef JOBLOT_LOOP_HPP
+#define JOBLOT_LOOP_HPP
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <limits>
+#include <mutex>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <joblot/batching.hpp>
+#include <joblot/claims.hpp>
+#include <joblot/config.hpp>
+#include <joblot/job.hpp>
+#include <joblot/outcome.hpp>
+#include <joblot/source.hpp>
+#include <joblot/task.hpp>
+
+namespace joblot::detail {
+
+/// Runs a task under a time limit: throws `TimeoutError` if it ran too long, whatever it returned
+/// or threw, because what it did after its time is up it may have done because it was asked to
+/// stop.
+template <class Run>
+auto run_timed(TaskContext& task, Run&& run) -> decltype(run()) {
+  using Result = decltype(run());
+  using Kept = std::conditional_t<std::is_lvalue_reference_v<Result>,
+                                  std::reference_wrapper<std::remove_reference_t<Result>>, Result>;
+  task.timed.begin(task.index());
+  auto const limit = task.job().timeout();
+  std::exception_ptr error;
+  try {
+    if constexpr (std::is_void_v<Result>) {
+      run();
+      if (!task.timed.end(limit)) return;
+    } else {
+      Kept result = run();
+      if (!task.timed.end(limit)) return result;
+    }
+  } catch (...) {
+    error = std::current_exception();
+  }
+  if (error && !task.timed.end(limit)) std::rethrow_exception(std::move(error));
+  throw task.job().timeout_error(task.index());
+}
+
+/// The result of a task as an outcome, whatever happens.
+template <class T, class Run>
+Outcome<T> outcome_of(std::size_t index, Run&& run) {
+  std::exception_ptr error;
+  try {
+    if constexpr (std::is_void_v<T>) {
+      run();
+      return Outcome<T>(index, 1, std::in_place);
+    } else {
+      return Outcome<T>(index, 1, std::in_place, run());
+    }
+  } catch (...) {
+    error = std::current_exception();
+  }
+  return Outcome<T>(index, 1, std::move(error));
+}
+
+/// Whether a failing task is an outcome like any other or ends the call.
+enum class Failing { ends_call, is_outcome };
+
+template <class Source, class Body>
+using result_of_t = std::invoke_result_t<Body const&, typename Source::Reference>;
+
+/// The typed part of a call. `Source` gives elements, `Body` runs one, `Sink` keeps results.
+///
+/// A sink has `Writer writer()`, one for each worker. A writer has
+///   bool wait_for_room(stopped)    waits until a batch may be taken; false if stopped()
+///   void begin(Claim)              before the first task of a batch; in order of claims if
+///   `ordered` void strip(first, last, run)   calls run(i) for each i in order, and keeps what it
+///   returns void publish(last)             the results before index `last` of the batch are
+///   complete
+/// and a sink says `ordered` (claims are made known one at a time, in order) and how many tasks
+/// cannot be split among claims, `granule()`.
+template <class Source, class Body, class Sink, Failing failing>
+class Loop final : public Job {
+ public:
+  using Items = typename Source::Items;
+  using Writer = typename Sink::Writer;
+
+  Loop(Plan const& plan, int workers, OnFailure on_failure, bool two_ended, Source& source,
+       Body const& body, Sink& sink)
+      : Job(plan, workers, on_failure),
+        source_(source),
+        body_(body),
+        sink_(sink),
+        batch_size_(plan.batch_size),
+        two_ended_(two_ended),
+        claims_(Source::concurrent ? granules(source.total().value_or(0)) : 0) {}
+
+  /// Takes and runs tasks until there are none left.
+  void run(int worker) noexcept override {
+    Worker self(*this, worker, worker + sink_.worker_offset());
+    while (run_batch(self)) {
+    }
+  }
+
+  void abandoned() noexcept override { sink_.abandon(); }
+
+  /// Takes and runs one batch; false if there was none left. For a consumer that runs the tasks.
+  bool step() noexcept {
+    Worker self(*this, 0, 0);
+    self.sizer = BatchSizer(batch_size_.value_or(1), 1, 1);
+    return run_batch(self);
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  /// What one worker needs while it works.
+  struct Worker {
+    Worker(Loop& loop, int seat, int worker_id)
+        : context(loop, worker_id),
+          writer(loop.sink_.writer()),
+          sizer(loop.batch_size_, loop.workers(), most_at_once),
+          from_back(loop.two_ended_ && seat % 2 == 1) {}
+
+    TaskContext context;
+    Items items;
+    Writer writer;
+    BatchSizer sizer;
+    bool from_back;
+    std::optional<Clock::time_point> free_since;  // end of the last batch, if nothing waited since
+  };
+
+  // Elements of other ranges are kept in a buffer until they run.
+  static constexpr std::size_t most_at_once =
+      Source::concurrent && !Sink::ordered ? (std::numeric_limits<std::size_t>::max)() : 1024;
+
+  [[nodiscard]] std::size_t granules(std::size_t tasks) const noexcept {
+    auto const granule = sink_.granule();
+    return tasks / granule + (tasks % granule != 0 ? 1 : 0);
+  }
+
+  bool run_batch(Worker& self) noexcept {
+    auto const claim = take(self);
+    if (claim.count == 0) return false;
+    auto const begun = self.free_since ? *self.free_since : Clock::now();
+    run_claim(self, claim);
+    auto const ended = Clock::now();
+    self.sizer.ran(claim.count, ended - begun);
+    if constexpr (Source::concurrent && !Sink::ordered) self.free_since = ended;
+    return true;
+  }
+
+  Claim take(Worker& self) noexcept {
+    std::exception_ptr error;
+    try {
+      if constexpr (Source::concurrent && !Sink::ordered) {
+        return take_side_by_side(self);
+      } else {
+        return take_in_turn(self, error);
+      }
+    } catch (...) {
+      error = std::current_exception();
+    }
+    // Nothing but memory for the results can be missing here.
+    fail(self.context.index(), self.context.worker_id(), std::move(error));
+    return {};
+  }
+
+  Claim take_side_by_side(Worker& self) {
+    if (stop_at() == 0) return {};
+    auto const granule = sink_.granule();
+    auto claim = claims_.take(self.from_back, [&](std::size_t left) {
+      return (std::max<std::size_t>)(self.sizer.next(left * granule) / granule, 1);
+    });
+    if (claim.count == 0) return {};
+    claim = in_tasks(claim);
+    dispatched(claim.count);
+    if (claims_.empty()) exhausted();
+    self.context.set_index(claim.first);
+    self.writer.begin(claim);
+    return claim;
+  }
+
+  [[nodiscard]] Claim in_tasks(Claim granules) const noexcept {
+    auto const granule = sink_.granule();
+    auto const first = granules.first * granule;
+    return {first, (std::min)(granules.count * granule, *source_.total() - first)};
+  }
+
+  /// One worker at a time: waits for room, reads, and makes the claim known, in order.
+  Claim take_in_turn(Worker& self, std::exception_ptr& error) {
+    std::lock_guard const lock(reading_);
+    if (!self.writer.wait_for_room([this] { return stop_at() <= claimed_; })) return {};
+    Claim claim;
+    auto const total = source_.total();
+    if constexpr (Source::concurrent) {
+      claim =
+          in_tasks(claims_.take(false, [&](std::size_t left) { return self.sizer.next(left); }));
+    } else {
+      claim = read(self, error);
+    }
+    auto const end = claim.first + claim.count;
+    if (claim.count > 0) {
+      claimed_ = end;
+      dispatched(claim.count);
+      self.context.set_index(claim.first);
+      self.writer.begin(claim);
+    }
+    if (error) {
+      fail_range(end, std::exchange(error, nullptr));
+    } else if (claim.count == 0 || (total && end == *total)) {
+      exhausted();
+      self.writer.ended();
+    }
+    return claim;
+  }
+
+  Claim read(Worker& self, std::exception_ptr& error) {
+    auto const first = source_.position();
+    auto const total = source_.total();
+    auto const left =
+        total ? *total - (std::min)(first, *total) : (std::numeric_limits<std::size_t>::max)();
+    auto const granule = sink_.granule();
+    auto const wanted = (std::max<std::size_t>)(self.sizer.next(left) / granule, 1) * granule;
+    try {
+      source_.read(self.items,
+                   total ? (std::min)(wanted, (std::max<std::size_t>)(left, 1)) : wanted);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    return {first, source_.position() - first};
+  }
+
+  void run_claim(Worker& self, Claim claim) noexcept {
+    auto const end = claim.first + claim.count;
+    auto const strip = one_by_one() ? 1 : self.sizer.strip();
+    auto begin = claim.first;
+    std::exception_ptr error;
+    try {
+      while (begin < end && begin < stop_at()) {
+        auto const last = end - begin > strip ? begin + strip : end;
+        if (timed()) {
+          run_strip<true>(self, begin, last);
+        } else {
+          run_strip<false>(self, begin, last);
+        }
+        self.writer.publish(last);
+        completed(last - begin);
+        begin = last;
+      }
+    } catch (...) {
+      error = std::current_exception();
+    }
+    if (error) failed(self, begin, std::move(error));
+  }
+
+  template <bool timed>
+  void run_strip(Worker& self, std::size_t first, std::size_t last) {
+    using Result = result_of_t<Source, Body>;
+    // An rvalue reference may refer to the element, which may be a temporary of this function.
+    using Returned =
+        std::conditional_t<std::is_rvalue_reference_v<Result>, std::decay_t<Result>, Result>;
+    self.writer.strip(first, last, [&](std::size_t index) -> decltype(auto) {
+      self.context.set_index(index);
+      auto const run = [&]() -> Returned {
+        if constexpr (timed) {
+          return run_timed(self.context,
+                           [&]() -> Returned { return body_(source_.item(self.items, index)); });
+        } else {
+          return body_(source_.item(self.items, index));
+        }
+      };
+      if constexpr (failing == Failing::is_outcome) {
+        using Value = std::conditional_t<std::is_void_v<Result>, void, std::decay_t<Result>>;
+        return outcome_of<Value>(index, run);
+      } else {
+        return run();
+      }
+    });
+  }
+
+  /// The task of the current index threw, or its result could not be kept.
+  void failed(Worker& self, std::size_t begin, std::exception_ptr error) noexcept {
+    auto const index = self.context.index();
+    self.writer.publish(index);
+    fail(index, self.context.worker_id(), std::move(error));
+    if (index > begin) completed(index - begin);
+  }
+
+  void on_halt() noexcept override { sink_.wake_all(); }
+  bool overdue_task_fails() const noexcept override { return failing == Failing::ends_call; }
+
+  Source& source_;
+  Body const& body_;
+  Sink& sink_;
+  std::optional<std::size_t> batch_size_;
+  bool two_ended_;
+  IndexClaims claims_;
+  std::mutex reading_;
+  std::size_t claimed_ = 0;  // guarded by reading_: end of the last claim in turn
+};
+
+}  // namespace joblot::detail
+
+#endif

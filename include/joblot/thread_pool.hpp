@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+// The threads of the program that lend themselves to calls: lazy, kept, asleep when idle.
+#ifndef JOBLOT_THREAD_POOL_HPP
+#define JOBLOT_THREAD_POOL_HPP
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <joblot/call.hpp>
+#include <joblot/fork_local.hpp>
+
+namespace joblot::detail {
+
+/// A call offers seats; idle threads take them. Nothing is queued but the offers, and nothing
+/// depends on a seat being taken: the caller can always finish by itself. So it is no error when
+/// no thread can be made, and two pools in one program (one for each shared library with hidden
+/// visibility) do not disturb each other.
+///
+/// One wake-up an offer: whoever takes a seat first passes the word on while seats are left. The
+/// pool is never destroyed, so that static destructors may use it, and a forked child starts with
+/// a new one, because threads do not survive a fork.
+class ThreadPool {
+ public:
+  /// The pool of this process.
+  static ThreadPool& instance() { return fork_local<ThreadPool>(); }
+
+  ThreadPool() = default;
+  ThreadPool(ThreadPool const&) = delete;
+  ThreadPool& operator=(ThreadPool const&) = delete;
+  ~ThreadPool() = default;
+
+  /// Offers the seats 1 .. n_jobs-1 of `call` to idle threads and returns without waiting. The
+  /// offer ends when the seats are taken, or is forgotten some time after the call has ended.
+  void offer(std::shared_ptr<Call> call) {
+    auto* const parent = call->parent();
+    bool const wake = !call->team()->full();
+    {
+      std::unique_lock lock(mutex_);
+      std::erase_if(offers_, [](Offer const& old) { return old.call->closed(); });
+      auto const end = call->n_jobs();
+      offers_.push_back({std::move(call), 1, end});
+      // Relaxed: a thread that sees the new version takes the lock before it looks at the offers.
+      version_.fetch_add(1, std::memory_order_relaxed);
+      if (wake) wake_one(lock);
+    }
+    for (auto* waiting = parent; waiting != nullptr; waiting = waiting->parent()) {
+      if (waiting->ask_for_help()) break;
+    }
+  }
+
+  /// Lends the calling thread, which waits for its own call `ancestor`, to a call nested in it.
+  /// It would wait for that one anyway, so it cannot get stuck in anything else. Whether it did.
+  bool help_descendants(Call const& ancestor) {
+    Seat seat;
+    {
+      std::lock_guard const lock(mutex_);
+      seat = take_seat([&](Call& call) { return call.descends_from(ancestor); });
+    }
+    if (!seat.call) return false;
+    seat.call->work_as_member(seat.worker);
+    return true;
+  }
+
+ private:
+  struct Offer {
+    std::shared_ptr<Call> call;
+    int next;  // seats next .. end-1 are free
+    int end;
+  };
+  struct Seat {
+    std::shared_ptr<Call> call;
+    int worker = 0;
+  };
+  struct Sleeper {
+    std::condition_variable wake_up;
+    bool woken = false;
+  };
+
+  /// Takes a free seat of the oldest call that `wanted` accepts.
+  template <class Wanted>
+  Seat take_seat(Wanted wanted) {
+    for (auto offer = offers_.begin(); offer != offers_.end(); ++offer) {
+      if (offer->call->closed() || !wanted(*offer->call)) continue;
+      Seat seat{offer->call, offer->next++};
+      if (offer->next == offer->end) offers_.erase(offer);
+      return seat;
+    }
+    return {};
+  }
+
+  [[nodiscard]] bool seats_left() const {
+    return std::any_of(offers_.begin(), offers_.end(), [](Offer const& offer) {
+      return !offer.call->closed() && !offer.call->team()->full();
+    });
+  }
+
+  /// Sees to it that one more thread looks at the offers: one that spins sees the new version
+  /// anyway, else one that sleeps is woken, else a new one is made.
+  void wake_one(std::unique_lock<std::mutex>& lock) {
+    if (spinners_ > 0) return;
+    if (!sleepers_.empty()) {
+      auto* const sleeper = sleepers_.back();
+      sleepers_.pop_back();
+      sleeper->woken = true;
+      sleeper->wake_up.notify_one();
+      return;
+    }
+    ++starting_;
+    lock.unlock();
+    try {
+      std::thread([this] { serve(); }).detach();
+      lock.lock();
+    } catch (std::system_error const&) {
+      lock.lock();
+      --starting_;
+      // Whoever works for a call already goes on without help. A call with nobody yet learns from
+      // the end of its offer that it may have to do without threads.
+      std::erase_if(offers_, [](Offer const& offer) {
+        return offer.call->team()->engaged.load(std::memory_order_relaxed) == 0;
+      });
+    }
+  }
+
+  /// The life of a pool thread.
+  void serve() {
+    std::unique_lock lock(mutex_);
+    --starting_;
+    ++threads_;
+    for (bool spun = false;;) {
+      if (auto seat = take_seat([](Call& call) { return call.team()->try_join(); }); seat.call) {
+        if (seats_left()) wake_one(lock);
+        lock.unlock();
+        auto& team = *seat.call->team();
+        seat.call->work_as_member(seat.worker);
+        team.engaged.fetch_sub(1, std::memory_order_relaxed);
+        seat.call.reset();
+        lock.lock();
+        spun = false;
+      } else if (!spun && spinners_ < max_spinners_) {
+        spin(lock);
+        spun = true;
+      } else {
+        sleep(lock);
+        spun = false;
+      }
+    }
+  }
+
+  /// Waits a little for the next offer: calls made one after another need no wake-up.
+  void spin(std::unique_lock<std::mutex>& lock) {
+    ++spinners_;
+    auto const seen = version_.load(std::memory_order_relaxed);
+    lock.unlock();
+    spin_until([&] { return version_.load(std::memory_order_relaxed) != seen; });
+    lock.lock();
+    --spinners_;
+  }
+
+  void sleep(std::unique_lock<std::mutex>& lock) {
+    Sleeper self;
+    sleepers_.push_back(&self);
+    self.wake_up.wait(lock, [&] { return self.woken; });
+  }
+
+  std::mutex mutex_;
+  std::vector<Offer> offers_;       // all below are guarded by mutex_, but version_
+  std::vector<Sleeper*> sleepers_;  // the last to fall asleep is woken first: its cache is warm
+  int threads_ = 0;
+  int starting_ = 0;  // made, but not yet serving
+  int spinners_ = 0;
+  // One core at least must be free for those who work.
+  int max_spinners_ = static_cast<int>((std::min)(std::thread::hardware_concurrency(), 5U)) - 1;
+  std::atomic<std::uint64_t> version_{0};  // number of offers ever made
+};
+
+/// Ends a call from its caller's thread: nobody comes in any more, everybody has left.
+inline void close_and_wait(Call& call) noexcept {
+  call.close_and_wait([&] { return ThreadPool::instance().help_descendants(call); });
+}
+
+}  // namespace joblot::detail
+
+#endif
