@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A generator that nobody keeps would be closed at once, and the work thrown away.
-// expect: generator
+// expect: nodiscard
 #include <vector>
 
 #include <joblot/joblot.hpp>

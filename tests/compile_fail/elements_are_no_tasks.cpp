@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: TaskRange
+// expect: joblot::Task is not satisfied: an element of the range is not callable without arguments
 #include <vector>
 
 #include <joblot/joblot.hpp>

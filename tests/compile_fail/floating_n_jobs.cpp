@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: n_jobs
+// expect: double
 #include <joblot/joblot.hpp>
 
 #ifdef JOBLOT_TEST_CORRECTED

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // f is shared by all workers, so it may not change between calls.
-// expect: map
+// expect: std::invocable is not satisfied: f must be callable with an element of the range, as
+// const
 #include <vector>
 
 #include <joblot/joblot.hpp>

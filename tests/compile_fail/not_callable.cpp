@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: Task
+// expect: joblot::Task is not satisfied: an argument is neither a range nor callable
 #include <joblot/joblot.hpp>
 
 int answer() { return 42; }

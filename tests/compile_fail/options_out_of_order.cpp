@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The order of the options is part of the interface: a program that keeps it goes on compiling.
-// expect: n_jobs
+// expect: order
 #include <joblot/joblot.hpp>
 
 #ifdef JOBLOT_TEST_CORRECTED
