@@ -254,6 +254,10 @@ Row* best_of(std::vector<Row*> const& rows, bool (*counts)(Kind)) {
   return best;
 }
 
+double extra_of(Workload const& workload, std::vector<double> const& values) {
+  return quantile(values, workload.extra.worst ? 1 : 0.5);
+}
+
 std::string figure(double value) {
   if (std::isnan(value)) return "-";
   return fmt::format("{:.{}f}", value, value < 10 ? 2 : value < 1000 ? 1 : 0);
@@ -296,7 +300,8 @@ void Comparison::print_table(std::vector<Workload> const& measured) {
                        : fmt::format("{:.2f}", median(ratios(row.seconds, best->seconds)));
           });
     if (!workload.extra.name.empty())
-      cells(workload.extra.name, "", [&](Row const& row) { return figure(median(row.extras)); });
+      cells(workload.extra.name, "",
+            [&](Row const& row) { return figure(extra_of(workload, row.extras)); });
   }
 
   print_markdown(columns);
@@ -328,10 +333,10 @@ void Comparison::print_bounds(Workload const& workload) {
   if (!std::isnan(workload.at_most))
     verdict(value, workload.at_most,
             fmt::format("{} {}, bound {}", figure(value), workload.unit, workload.at_most));
+  double const extra = extra_of(workload, (*ours)->extras);
   if (!std::isnan(workload.extra.at_most))
-    verdict(median((*ours)->extras), workload.extra.at_most,
-            fmt::format("{} {:.3f}, bound {}", workload.extra.name, median((*ours)->extras),
-                        workload.extra.at_most));
+    verdict(extra, workload.extra.at_most,
+            fmt::format("{} {:.3f}, bound {}", workload.extra.name, extra, workload.extra.at_most));
 }
 
 }  // namespace bench

@@ -21,6 +21,8 @@ inline constexpr double none = std::numeric_limits<double>::quiet_NaN();
 struct Extra {
   std::string name{};
   double at_most = none;
+  bool worst =
+      false;  ///< the worst round counts: a process does not grow twice into the same pages
 };
 
 /// One column of the table. A bound that is not set is not checked.

@@ -8,7 +8,7 @@ int main(int argc, char** argv) {
                   .unit = "ns",
                   .per_second = 1e9,
                   .absolute = true,
-                  .extra = {.name = "growth MB", .at_most = 50}});
+                  .extra = {.name = "growth MB", .at_most = 50, .worst = true}});
   bench::add_joblot(comparison);
   bench::add_hand_made(comparison);
   bench::add_onetbb(comparison);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <fstream>
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include "compare/comparison.hpp"
@@ -22,6 +23,12 @@ inline double resident_mb() {
   double total = 0, resident = 0;
   file >> total >> resident;
   return resident * static_cast<double>(::sysconf(_SC_PAGESIZE)) / 1e6;
+}
+
+/// The same without what the peer before has freed and malloc has kept.
+inline double trimmed_mb() {
+  ::malloc_trim(0);
+  return resident_mb();
 }
 
 /// Adds up what comes and looks at the memory now and then.
@@ -44,7 +51,7 @@ class Consumer {
  private:
   std::uint64_t sum_ = 0;
   std::size_t seen_ = 0;
-  double before_ = resident_mb();
+  double before_ = trimmed_mb();
   double most_ = 0;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
