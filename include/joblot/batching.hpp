@@ -24,18 +24,26 @@ class BatchSizer {
   static constexpr Nanoseconds target{100e3};
   static constexpr Nanoseconds floor{1500};
   static constexpr Nanoseconds strip_target{2000};
-  static constexpr std::size_t growth = 8;
+  static constexpr std::size_t growth = 32;
   static constexpr std::size_t longest_strip = 256;
 
   /// `fixed`: the size asked for, kept exactly. `most`: the largest batch for lack of room.
-  BatchSizer(std::optional<std::size_t> fixed, int workers, std::size_t most) noexcept
-      : fixed_(fixed), workers_(static_cast<std::size_t>(workers)), most_(most) {}
+  /// `neighbours` of the `workers` take from the same part of the range, as long as there is some.
+  BatchSizer(std::optional<std::size_t> fixed, int workers, int neighbours,
+             std::size_t most) noexcept
+      : fixed_(fixed),
+        workers_(static_cast<std::size_t>(workers)),
+        neighbours_(static_cast<std::size_t>(neighbours)),
+        most_(most) {}
 
-  /// The next batch when `left` tasks are left, at least 1; `left` unknown: the largest size_t.
-  [[nodiscard]] std::size_t next(std::size_t left) const noexcept {
+  /// The next batch, at least 1, when `left` tasks are left of the worker's own part of the range,
+  /// or of the other one (`at_home` is false); the largest size_t if that is not known.
+  [[nodiscard]] std::size_t next(std::size_t left, bool at_home = true) const noexcept {
     if (fixed_) return *fixed_;
-    auto const share = left / (2 * workers_);
-    auto const size = (std::min)(wanted_, (std::max)(share, least_));
+    auto const share = left / (at_home ? neighbours_ : workers_) * 2 / 3;
+    // Away from home memory is in another cache, and its worker is about to end, too.
+    auto const least = at_home ? least_ : least_ / 4;
+    auto const size = (std::min)(wanted_, (std::max)(share, least));
     return (std::clamp<std::size_t>)(size, 1, most_);
   }
 
@@ -62,6 +70,7 @@ class BatchSizer {
 
   std::optional<std::size_t> fixed_;
   std::size_t workers_;
+  std::size_t neighbours_;
   std::size_t most_;
   std::size_t wanted_ = 1;
   std::size_t least_ = 1;

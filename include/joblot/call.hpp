@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 namespace joblot {
@@ -27,17 +28,20 @@ inline void relax_cpu() noexcept {
 /// as much, so that spinning at most doubles the price of waiting and never burns a core.
 inline constexpr std::chrono::microseconds longest_spin{20};
 
-/// Spins until `done()`, but no longer than `longest_spin`; whether it is done.
+/// Spins until `done()`, but no longer than `longest_spin`; whether it is done. After the first
+/// moments it offers its core to others at every look: the one it waits for may be waiting for it.
 template <class Done>
 bool spin_until(Done done) noexcept {
-  auto const end = std::chrono::steady_clock::now() + longest_spin;
-  for (;;) {
-    for (int i = 0; i < 32; ++i) {
-      if (done()) return true;
-      relax_cpu();
-    }
-    if (std::chrono::steady_clock::now() > end) return false;
+  for (int i = 0; i < 200; ++i) {
+    if (done()) return true;
+    relax_cpu();
   }
+  auto const end = std::chrono::steady_clock::now() + longest_spin;
+  do {
+    if (done()) return true;
+    std::this_thread::yield();
+  } while (std::chrono::steady_clock::now() < end);
+  return done();
 }
 
 /// The typed work behind a call: takes tasks and runs them until there is nothing left to take.

@@ -61,14 +61,17 @@ struct Plan {
 /// The value as an int in least .. INT_MAX, checked.
 inline int checked_int(char const* option, AnyInteger value, int least, char const* allowed) {
   constexpr auto most = static_cast<std::uint64_t>((std::numeric_limits<int>::max)());
-  if (value.magnitude() > most) reject(option, value.text(), allowed);
-  auto const number = static_cast<int>(value.magnitude());
-  if ((value.negative() ? -number : number) < least) reject(option, value.text(), allowed);
-  return value.negative() ? -number : number;
+  if (value.magnitude() > (value.negative() ? most + 1 : most)) {
+    reject(option, value.text(), std::string(allowed) + " (within int: up to 2147483647)");
+  }
+  auto const magnitude = static_cast<std::int64_t>(value.magnitude());
+  auto const number = static_cast<int>(value.negative() ? -magnitude : magnitude);
+  if (number < least) reject(option, value.text(), allowed);
+  return number;
 }
 
 inline int checked_n_jobs(AnyInteger value) {
-  constexpr auto least = -(std::numeric_limits<int>::max)();
+  constexpr auto least = (std::numeric_limits<int>::min)();
   constexpr auto* allowed =
       "a number of workers from 1 on, -1 for all CPUs, or -k for all CPUs but k - 1";
   auto const n_jobs = checked_int("n_jobs", value, least, allowed);
@@ -127,8 +130,8 @@ void if_given(Setting<T> const& setting, Check check) {
   if (setting.has_value()) check(setting.value());
 }
 
-/// Checks every value on its own: all that can be known without the scopes. (What an expression
-/// in `n_jobs` gives can not.)
+/// Checks every value on its own: all that can be known without the scopes. (What a text of
+/// `pre_dispatch` gives can not.)
 inline void check_values(Options const& options) {
   constexpr auto* not_negative = "0 or more";
   constexpr auto* positive = "1 or more, or std::nullopt";
@@ -136,6 +139,9 @@ inline void check_values(Options const& options) {
   if_given(options.verbose,
            [&](AnyInteger n) { static_cast<void>(checked_int("verbose", n, 0, not_negative)); });
   if_given(options.timeout, [](auto t) { static_cast<void>(checked_duration("timeout", t)); });
+  if_given(options.pre_dispatch, [](NumberOrText const& window) {
+    if (window.number() != nullptr) static_cast<void>(checked_pre_dispatch(window, 1));
+  });
   if_given(options.batch_size,
            [](auto const& size) { static_cast<void>(checked_batch_size(size)); });
   if_given(options.retries,
@@ -207,7 +213,9 @@ Setting<T> const& in_force(Options const& own, Setting<T> Options::*field) {
 }
 
 /// The backend for these options: by name or object, else a scope's, else the default.
-/// `Prefer::processes` is a soft hint, met by threads as long as there are no worker processes.
+/// `prefer` is a soft hint for when no backend is named: `Prefer::threads` passes over a default
+/// backend that does not share memory; `Prefer::processes` is met by threads as long as there are
+/// no worker processes.
 inline std::shared_ptr<Backend> choose_backend(Options const& own) {
   auto const& choice = in_force(own, &Options::backend);
   bool const sharedmem = in_force(own, &Options::require).has_value();
@@ -218,9 +226,13 @@ inline std::shared_ptr<Backend> choose_backend(Options const& own) {
     return sharedmem && !backend->shares_memory() ? threading_backend() : backend;
   }
   check_promises(own, nullptr);
+  auto const& prefer = in_force(own, &Options::prefer);
+  bool const prefers_threads =
+      !choice.has_value() && prefer.has_value() && prefer.value() == Prefer::threads;
   auto backend =
       choice.has_value() ? make_backend(choice.value()) : Registry::instance().make_default();
-  return sharedmem && !backend->shares_memory() ? threading_backend() : backend;
+  return (sharedmem || prefers_threads) && !backend->shares_memory() ? threading_backend()
+                                                                     : backend;
 }
 
 /// What a `Parallel` made with these options here and now will do. Throws `InvalidOption`.

@@ -15,6 +15,7 @@
 
 #include <joblot/backend.hpp>
 #include <joblot/call.hpp>
+#include <joblot/claims.hpp>
 #include <joblot/config.hpp>
 #include <joblot/failure.hpp>
 #include <joblot/job.hpp>
@@ -169,7 +170,7 @@ class StreamOf final : public Stream<R> {
         queue_(order, plan.window, -1),
         loop_(plan, (std::max)(workers, 1),
               order == Order::submission ? Job::OnFailure::stop_later : Job::OnFailure::stop_all,
-              false, source_, body_, queue_) {
+              IndexClaims::Ends::one, source_, body_, queue_) {
     loop_.open(plan, source_.total());
     if (workers == 0 || source_.total() == 0) return;
     auto call = std::make_shared<Call>(loop_, workers + 1, nullptr, Call::Caller::waits);

@@ -89,15 +89,15 @@ class Loop final : public Job {
   using Items = typename Source::Items;
   using Writer = typename Sink::Writer;
 
-  Loop(Plan const& plan, int workers, OnFailure on_failure, bool two_ended, Source& source,
+  Loop(Plan const& plan, int workers, OnFailure on_failure, IndexClaims::Ends ends, Source& source,
        Body const& body, Sink& sink)
       : Job(plan, workers, on_failure),
         source_(source),
         body_(body),
         sink_(sink),
         batch_size_(plan.batch_size),
-        two_ended_(two_ended),
-        claims_(Source::concurrent ? granules(source.total().value_or(0)) : 0) {}
+        neighbours_(ends == IndexClaims::Ends::two ? (workers + 1) / 2 : workers),
+        claims_(Source::concurrent ? granules(source.total().value_or(0)) : 0, ends) {}
 
   /// Takes and runs tasks until there are none left.
   void run(int worker) noexcept override {
@@ -111,7 +111,7 @@ class Loop final : public Job {
   /// Takes and runs one batch; false if there was none left. For a consumer that runs the tasks.
   bool step() noexcept {
     Worker self(*this, 0, 0);
-    self.sizer = BatchSizer(batch_size_.value_or(1), 1, 1);
+    self.sizer = BatchSizer(batch_size_.value_or(1), 1, 1, 1);
     return run_batch(self);
   }
 
@@ -120,17 +120,17 @@ class Loop final : public Job {
 
   /// What one worker needs while it works.
   struct Worker {
-    Worker(Loop& loop, int seat, int worker_id)
+    Worker(Loop& loop, int seat_number, int worker_id)
         : context(loop, worker_id),
           writer(loop.sink_.writer()),
-          sizer(loop.batch_size_, loop.workers(), most_at_once),
-          from_back(loop.two_ended_ && seat % 2 == 1) {}
+          sizer(loop.batch_size_, loop.workers(), loop.neighbours_, most_at_once),
+          seat(seat_number) {}
 
     TaskContext context;
     Items items;
     Writer writer;
     BatchSizer sizer;
-    bool from_back;
+    int seat;
     std::optional<Clock::time_point> free_since;  // end of the last batch, if nothing waited since
   };
 
@@ -173,8 +173,8 @@ class Loop final : public Job {
   Claim take_side_by_side(Worker& self) {
     if (stop_at() == 0) return {};
     auto const granule = sink_.granule();
-    auto claim = claims_.take(self.from_back, [&](std::size_t left) {
-      return (std::max<std::size_t>)(self.sizer.next(left * granule) / granule, 1);
+    auto claim = claims_.take(self.seat, [&](std::size_t left, bool at_home) {
+      return (std::max<std::size_t>)(self.sizer.next(left * granule, at_home) / granule, 1);
     });
     if (claim.count == 0) return {};
     claim = in_tasks(claim);
@@ -199,7 +199,7 @@ class Loop final : public Job {
     auto const total = source_.total();
     if constexpr (Source::concurrent) {
       claim =
-          in_tasks(claims_.take(false, [&](std::size_t left) { return self.sizer.next(left); }));
+          in_tasks(claims_.take(0, [&](std::size_t left, bool) { return self.sizer.next(left); }));
     } else {
       claim = read(self, error);
     }
@@ -264,14 +264,15 @@ class Loop final : public Job {
     // An rvalue reference may refer to the element, which may be a temporary of this function.
     using Returned =
         std::conditional_t<std::is_rvalue_reference_v<Result>, std::decay_t<Result>, Result>;
+    auto const element = source_.elements(self.items);
+    auto const& body = body_;
     self.writer.strip(first, last, [&](std::size_t index) -> decltype(auto) {
       self.context.set_index(index);
       auto const run = [&]() -> Returned {
         if constexpr (timed) {
-          return run_timed(self.context,
-                           [&]() -> Returned { return body_(source_.item(self.items, index)); });
+          return run_timed(self.context, [&]() -> Returned { return body(element(index)); });
         } else {
-          return body_(source_.item(self.items, index));
+          return body(element(index));
         }
       };
       if constexpr (failing == Failing::is_outcome) {
@@ -298,7 +299,7 @@ class Loop final : public Job {
   Body const& body_;
   Sink& sink_;
   std::optional<std::size_t> batch_size_;
-  bool two_ended_;
+  int neighbours_;
   IndexClaims claims_;
   std::mutex reading_;
   std::size_t claimed_ = 0;  // guarded by reading_: end of the last claim in turn

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -25,7 +26,7 @@ namespace detail {
 class BackendChoice {
  public:
   template <class S>
-  requires std::convertible_to<S, std::string_view>
+  requires(std::convertible_to<S, std::string_view> && !std::same_as<S, std::nullptr_t>)
   BackendChoice(S const& name)  // NOLINT(google-explicit-constructor)
       : value_(std::string(std::string_view(name))) {}
   template <std::derived_from<Backend> B>

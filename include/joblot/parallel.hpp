@@ -19,6 +19,7 @@
 #include <vector>
 
 #include <joblot/call.hpp>
+#include <joblot/claims.hpp>
 #include <joblot/config.hpp>
 #include <joblot/failure.hpp>
 #include <joblot/generator.hpp>
@@ -203,6 +204,7 @@ class Parallel {
     static_assert(std::is_invocable_r_v<Init, Combine const&, Init, Init>,
                   "joblot: std::invocable is not satisfied: combine must take two values of the "
                   "type of init, as const, and return one");
+    forget_failure();
     detail::source_for<R> source(std::views::all(std::forward<R>(range)));
     detail::Apply<Transform> const body{transform};
     if (auto const total = source.total()) {
@@ -248,6 +250,7 @@ class Parallel {
     static_assert((Task<detail::run_as_t<Tasks&&, false>> && ...),
                   "joblot::Task is not satisfied: an argument is neither a range nor callable "
                   "without arguments (an lvalue is called as const; move in what can be run once)");
+    forget_failure();
     detail::TupleCall<Tasks...> call(std::forward<Tasks>(tasks)...);
     detail::IndexedSource source(std::views::iota(std::size_t{0}, sizeof...(Tasks)));
     detail::NoResults sink;
@@ -259,6 +262,7 @@ class Parallel {
 
   template <class R, class Body>
   void discard(R&& range, Body const& body) const {
+    forget_failure();
     detail::source_for<R> source(std::views::all(std::forward<R>(range)));
     detail::NoResults sink;
     run<detail::Failing::ends_call>(source, body, sink);
@@ -270,6 +274,7 @@ class Parallel {
     constexpr bool outcomes = failing == detail::Failing::is_outcome;
     using Value = std::conditional_t<std::is_void_v<Result>, void, std::decay_t<Result>>;
     using Kept = std::conditional_t<outcomes, Outcome<Value>, detail::stored_t<Result>>;
+    forget_failure();
     detail::source_for<R> source(std::views::all(std::forward<R>(range)));
     if constexpr (detail::PlainResult<Kept>) {
       if (auto const total = source.total()) {
@@ -298,13 +303,22 @@ class Parallel {
     using Kept = std::conditional_t<outcomes, Outcome<Value>, detail::stored_t<Result>>;
     using Body = detail::RunTask<detail::owns_elements<R>>;
     using Stream = detail::StreamOf<Kept, detail::source_for<R>, Body, failing>;
-    detail::initialize_process(plan_.initializer);
     // Inside a task it is lazy, else all threads could wait for each other.
     bool const lazy = plan_.n_jobs == 1 || detail::current_task != nullptr;
-    return Generator<Kept>(
-        std::make_unique<Stream>(plan_, id_.value(), order, lazy ? 0 : plan_.n_jobs,
-                                 std::views::all(std::forward<R>(tasks)), Body()));
+    try {
+      detail::initialize_process(plan_.initializer);
+      return Generator<Kept>(
+          std::make_unique<Stream>(plan_, id_.value(), order, lazy ? 0 : plan_.n_jobs,
+                                   std::views::all(std::forward<R>(tasks)), Body()));
+    } catch (...) {
+      forget_failure();
+      throw;
+    }
   }
+
+  /// At the start of a call, which may end without a task's failure before any worker has come: the
+  /// range, the initializer or the backend may throw, or there may be no memory.
+  void forget_failure() const noexcept { detail::remember_failure(id_.value(), std::nullopt); }
 
   template <detail::Failing failing, class Source, class Body, class Sink>
   void run(Source& source, Body const& body, Sink& sink) const {
@@ -316,9 +330,10 @@ class Parallel {
   void run(detail::Plan const& plan, Source& source, Body const& body, Sink& sink) const {
     detail::initialize_process(plan.initializer);
     auto const workers = workers_for(plan, source.total());
-    bool const two_ended = workers > 1 && !plan.batch_size && !plan.window_given;
+    using Ends = detail::IndexClaims::Ends;
+    auto const ends = workers > 1 && !plan.batch_size && !plan.window_given ? Ends::two : Ends::one;
     detail::Loop<Source, Body, Sink, failing> loop(plan, workers, detail::Job::OnFailure::stop_all,
-                                                   two_ended, source, body, sink);
+                                                   ends, source, body, sink);
     loop.open(plan, source.total());
     if (workers == 1) {
       loop.run(0);

@@ -48,8 +48,8 @@ struct NoResults : SinkBase {
 /// Results that may stand in their final place from the start. Never `bool`: the elements of a
 /// `std::vector<bool>` share bytes.
 template <class R>
-concept PlainResult =
-    std::is_trivially_copyable_v<R> && std::default_initializable<R> && !std::same_as<R, bool>;
+concept PlainResult = std::is_trivially_copyable_v<R> && std::is_move_assignable_v<R> &&
+                      std::default_initializable<R> && !std::same_as<R, bool>;
 
 /// Every result goes straight to its place in the final vector.
 template <PlainResult R>

@@ -4,6 +4,7 @@
 #define JOBLOT_SETTING_HPP
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -44,7 +45,7 @@ class NumberOrText {
   requires std::convertible_to<I, AnyInteger> && std::integral<I>
   constexpr NumberOrText(I number) : value_(AnyInteger(number)) {}  // NOLINT
   template <class S>
-  requires std::convertible_to<S, std::string_view>
+  requires(std::convertible_to<S, std::string_view> && !std::same_as<S, std::nullptr_t>)
   NumberOrText(S const& text) : value_(std::string(std::string_view(text))) {}  // NOLINT
 
   [[nodiscard]] AnyInteger const* number() const noexcept {

@@ -42,12 +42,17 @@ class IndexedSource {
 
   [[nodiscard]] std::optional<std::size_t> total() const noexcept { return size_; }
 
-  /// The element at `index`; `Items` is what a source read one at a time would need.
-  Reference item(Items& /*items*/, std::size_t index) const {
+  /// What gives the elements by index: small, and by value, so that a loop over it can keep it in
+  /// registers whatever its body writes to. `Items` is what a source read one at a time needs.
+  auto elements(Items& /*items*/) const {
     if constexpr (std::ranges::contiguous_range<View>) {
-      return static_cast<Reference>(first_[index]);
+      return [first = first_](std::size_t index) -> Reference {
+        return static_cast<Reference>(first[index]);
+      };
     } else {
-      return (*first_)[static_cast<std::ranges::range_difference_t<View>>(index)];
+      return [first = *first_](std::size_t index) -> Reference {
+        return first[static_cast<std::ranges::range_difference_t<View>>(index)];
+      };
     }
   }
 
@@ -121,6 +126,7 @@ class SequentialSource {
       std::is_lvalue_reference_v<Reference> && std::ranges::forward_range<View>;
   using Kept = std::conditional_t<by_address, std::remove_reference_t<Reference>*,
                                   std::remove_cvref_t<Reference>>;
+  using Element = Reference&&;
 
  public:
   struct Items {
@@ -163,14 +169,17 @@ class SequentialSource {
     }
   }
 
-  /// As dereferencing the range gave it; a value comes as an rvalue.
-  static decltype(auto) item(Items& items, std::size_t index) {
-    auto& kept = items.kept[index - items.first];
-    if constexpr (by_address) {
-      return static_cast<Reference>(*kept);
-    } else {
-      return static_cast<Reference&&>(kept);
-    }
+  /// What gives the elements of `items` by index, as dereferencing the range gave them; a value
+  /// comes as an rvalue.
+  static auto elements(Items& items) {
+    return [&items](std::size_t index) -> Element {
+      auto& kept = items.kept[index - items.first];
+      if constexpr (by_address) {
+        return static_cast<Element>(*kept);
+      } else {
+        return static_cast<Element>(kept);
+      }
+    };
   }
 
  private:

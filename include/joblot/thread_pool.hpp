@@ -44,14 +44,16 @@ class ThreadPool {
     auto* const parent = call->parent();
     bool const wake = !call->team()->full();
     {
-      std::unique_lock lock(mutex_);
+      auto lock = lock_soon();
       std::erase_if(offers_, [](Offer const& old) { return old.call->closed(); });
       auto const end = call->n_jobs();
       offers_.push_back({std::move(call), 1, end});
-      // Relaxed: a thread that sees the new version takes the lock before it looks at the offers.
-      version_.fetch_add(1, std::memory_order_relaxed);
       if (wake) wake_one(lock);
     }
+    // Without the lock, or the thread that sees it would run into the lock and fall asleep there.
+    // It looks at the offers after it has spun, whether or not it has seen this. Relaxed: what it
+    // sees then it sees under the lock.
+    version_.fetch_add(1, std::memory_order_relaxed);
     for (auto* waiting = parent; waiting != nullptr; waiting = waiting->parent()) {
       if (waiting->ask_for_help()) break;
     }
@@ -62,7 +64,7 @@ class ThreadPool {
   bool help_descendants(Call const& ancestor) {
     Seat seat;
     {
-      std::lock_guard const lock(mutex_);
+      auto const lock = lock_soon();
       seat = take_seat([&](Call& call) { return call.descends_from(ancestor); });
     }
     if (!seat.call) return false;
@@ -84,6 +86,18 @@ class ThreadPool {
     std::condition_variable wake_up;
     bool woken = false;
   };
+
+  /// The lock is held for some ten nanoseconds: whoever finds it taken spins for that long, and
+  /// only then sleeps, which would cost a thousand times as much.
+  std::unique_lock<std::mutex> lock_soon() {
+    std::unique_lock lock(mutex_, std::try_to_lock);
+    for (int i = 0; i < 100 && !lock.owns_lock(); ++i) {
+      relax_cpu();
+      static_cast<void>(lock.try_lock());
+    }
+    if (!lock.owns_lock()) lock.lock();
+    return lock;
+  }
 
   /// Takes a free seat of the oldest call that `wanted` accepts.
   template <class Wanted>
@@ -143,7 +157,7 @@ class ThreadPool {
         seat.call->work_as_member(seat.worker);
         team.engaged.fetch_sub(1, std::memory_order_relaxed);
         seat.call.reset();
-        lock.lock();
+        lock = lock_soon();
         spun = false;
       } else if (!spun && spinners_ < max_spinners_) {
         spin(lock);
@@ -161,7 +175,7 @@ class ThreadPool {
     auto const seen = version_.load(std::memory_order_relaxed);
     lock.unlock();
     spin_until([&] { return version_.load(std::memory_order_relaxed) != seen; });
-    lock.lock();
+    lock = lock_soon();
     --spinners_;
   }
 
