@@ -131,6 +131,7 @@ class Loop final : public Job {
     Writer writer;
     BatchSizer sizer;
     int seat;
+    bool range_failed = false;                    // the error thrown is the range's
     std::optional<Clock::time_point> free_since;  // end of the last batch, if nothing waited since
   };
 
@@ -258,21 +259,37 @@ class Loop final : public Job {
     if (error) failed(self, begin, std::move(error));
   }
 
+  /// The element at `index`. What the range throws now is no task's error.
+  template <class Elements>
+  static decltype(auto) read_item(Worker& self, Elements const& element, std::size_t index) {
+    try {
+      return element(index);
+    } catch (...) {
+      self.range_failed = true;
+      throw;
+    }
+  }
+
   template <bool timed>
   void run_strip(Worker& self, std::size_t first, std::size_t last) {
     using Result = result_of_t<Source, Body>;
-    // An rvalue reference may refer to the element, which may be a temporary of this function.
-    using Returned =
-        std::conditional_t<std::is_rvalue_reference_v<Result>, std::decay_t<Result>, Result>;
+    // A reference may refer to the element, which may be a temporary of this function.
+    constexpr bool may_dangle =
+        std::is_rvalue_reference_v<Result> ||
+        (std::is_reference_v<Result> && !std::is_lvalue_reference_v<typename Source::Reference>);
+    using Returned = std::conditional_t<may_dangle, std::decay_t<Result>, Result>;
     auto const element = source_.elements(self.items);
     auto const& body = body_;
     self.writer.strip(first, last, [&](std::size_t index) -> decltype(auto) {
       self.context.set_index(index);
+      auto&& item = read_item(self, element, index);
+      using Item = decltype(item);
       auto const run = [&]() -> Returned {
         if constexpr (timed) {
-          return run_timed(self.context, [&]() -> Returned { return body(element(index)); });
+          return run_timed(self.context,
+                           [&]() -> Returned { return body(static_cast<Item>(item)); });
         } else {
-          return body(element(index));
+          return body(static_cast<Item>(item));
         }
       };
       if constexpr (failing == Failing::is_outcome) {
@@ -284,11 +301,15 @@ class Loop final : public Job {
     });
   }
 
-  /// The task of the current index threw, or its result could not be kept.
+  /// The task of the current index or its element threw, or its result could not be kept.
   void failed(Worker& self, std::size_t begin, std::exception_ptr error) noexcept {
     auto const index = self.context.index();
     self.writer.publish(index);
-    fail(index, self.context.worker_id(), std::move(error));
+    if (self.range_failed) {
+      fail_range(index, std::move(error));
+    } else {
+      fail(index, self.context.worker_id(), std::move(error));
+    }
     if (index > begin) completed(index - begin);
   }
 

@@ -3,6 +3,7 @@
 #ifndef JOBLOT_SOURCE_HPP
 #define JOBLOT_SOURCE_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <new>
@@ -10,6 +11,7 @@
 #include <ranges>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <joblot/range.hpp>
 
@@ -68,8 +70,11 @@ template <class T>
 class ItemBuffer {
  public:
   ItemBuffer() = default;
-  ItemBuffer(ItemBuffer const&) = delete;
-  ItemBuffer& operator=(ItemBuffer const&) = delete;
+  ItemBuffer(ItemBuffer&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)),
+        size_(std::exchange(other.size_, 0)),
+        capacity_(std::exchange(other.capacity_, 0)) {}
+  ItemBuffer& operator=(ItemBuffer&&) = delete;
   ~ItemBuffer() {
     clear();
     release();
@@ -129,9 +134,18 @@ class SequentialSource {
   using Element = Reference&&;
 
  public:
+  /// The elements one worker has taken; room is made as they come, because a `batch_size` may be
+  /// much larger than the range.
   struct Items {
-    ItemBuffer<Kept> kept;
-    std::size_t first = 0;  // index of the first one
+    static constexpr std::size_t part = 1024;
+    ItemBuffer<Kept> kept;               // the first `part` of them
+    std::vector<ItemBuffer<Kept>> more;  // the others
+    std::size_t first = 0;               // index of the first one
+
+    Kept& operator[](std::size_t index) noexcept {
+      auto const at = index - first;
+      return at < part ? kept[at] : more[at / part - 1][at % part];
+    }
   };
 
   explicit SequentialSource(View view) : view_(std::move(view)) {
@@ -149,12 +163,18 @@ class SequentialSource {
   /// throws, `items` holds what was read before, and nothing is read from it ever after.
   void read(Items& items, std::size_t count) {
     items.kept.clear();
+    items.more.clear();
     items.first = position_;
     if (ended_) return;
-    items.kept.reserve(count);
+    auto* part = &items.kept;
+    part->reserve((std::min)(count, Items::part));
     try {
-      while (items.kept.size() < count && advance()) {
-        items.kept.emplace_from([&]() -> Kept {
+      for (; count > 0 && advance(); --count) {
+        if (part->size() == Items::part) {
+          part = &items.more.emplace_back();
+          part->reserve((std::min)(count, Items::part));
+        }
+        part->emplace_from([&]() -> Kept {
           if constexpr (by_address) {
             return std::addressof(**iterator_);
           } else {
@@ -173,7 +193,7 @@ class SequentialSource {
   /// comes as an rvalue.
   static auto elements(Items& items) {
     return [&items](std::size_t index) -> Element {
-      auto& kept = items.kept[index - items.first];
+      auto& kept = items[index];
       if constexpr (by_address) {
         return static_cast<Element>(*kept);
       } else {
