@@ -91,6 +91,7 @@ class Call : public std::enable_shared_from_this<Call> {
   /// Lends the calling thread to the call as worker `worker`, each number at most once. Returns
   /// when there is nothing left to take; at once if the call has ended. Any thread.
   void work(int worker) noexcept {
+    if (worker < 1 || worker >= n_jobs_) return;  // no such seat
     if (team_ != nullptr) team_->engaged.fetch_add(1, std::memory_order_relaxed);
     work_as_member(worker);
     if (team_ != nullptr) team_->engaged.fetch_sub(1, std::memory_order_relaxed);

@@ -304,7 +304,10 @@ class Loop final : public Job {
   /// The task of the current index or its element threw, or its result could not be kept.
   void failed(Worker& self, std::size_t begin, std::exception_ptr error) noexcept {
     auto const index = self.context.index();
-    self.writer.publish(index);
+    try {
+      self.writer.publish(index);
+    } catch (...) {  // there is an error to report already
+    }
     if (self.range_failed) {
       fail_range(index, std::move(error));
     } else {
