@@ -105,14 +105,14 @@ class Parallel {
   template <class First, class... Rest>
   auto operator()(First&& first, Rest&&... rest) const {
     if constexpr (sizeof...(Rest) == 0 && std::ranges::input_range<First>) {
-      return run_range(std::forward<First>(first));
+      return run_tasks(std::forward<First>(first));
     } else {
       return run_tuple(std::forward<First>(first), std::forward<Rest>(rest)...);
     }
   }
   template <class T>
   auto operator()(std::initializer_list<T> tasks) const {
-    return run_range(tasks);
+    return run_tasks(tasks);
   }
 
   /// The results as they get ready, in order of submission. Work starts at once, and keeps at most
@@ -168,12 +168,12 @@ class Parallel {
     return outcome_generator_unordered(std::vector<T>(tasks));
   }
 
-  /// f(x) for each x of the range; f is called as const and from several threads at once.
+  /// f(x) for each x of the range, in order; nothing if f returns nothing. f is called as const
+  /// and from several threads at once.
   template <class R, class F>
   [[nodiscard]] auto map(R&& range, F f) const {
     detail::check_map<R, F>();
-    return collect<detail::map_result_t<R, F>, detail::Failing::ends_call>(std::forward<R>(range),
-                                                                           detail::Apply<F>{f});
+    return run_range<detail::map_result_t<R, F>>(std::forward<R>(range), detail::Apply<F>{f});
   }
   template <class T, class F>
   [[nodiscard]] auto map(std::initializer_list<T> range, F f) const {
@@ -234,14 +234,19 @@ class Parallel {
 
  private:
   template <class R>
-  auto run_range(R&& tasks) const {
+  auto run_tasks(R&& tasks) const {
     detail::check_task_range<R>();
-    using Result = detail::task_result_t<R>;
-    detail::RunTask<detail::owns_elements<R>> const body;
+    return run_range<detail::task_result_t<R>>(std::forward<R>(tasks),
+                                               detail::RunTask<detail::owns_elements<R>>());
+  }
+
+  /// The results of all elements, if there are any.
+  template <class Result, class R, class Body>
+  auto run_range(R&& range, Body const& body) const {
     if constexpr (std::is_void_v<Result>) {
-      discard(std::forward<R>(tasks), body);
+      discard(std::forward<R>(range), body);
     } else {
-      return collect<Result, detail::Failing::ends_call>(std::forward<R>(tasks), body);
+      return collect<Result, detail::Failing::ends_call>(std::forward<R>(range), body);
     }
   }
 
