@@ -118,8 +118,13 @@ class Call : public std::enable_shared_from_this<Call> {
   Call& operator=(Call const&) = delete;
   ~Call() = default;
 
-  /// For a thread that is counted in the team already.
-  void work_as_member(int worker) noexcept;
+  /// For a thread that is counted in the team already. Calls `leaving()` while the caller still
+  /// waits for it.
+  template <class Leaving>
+  void work_as_member(int worker, Leaving leaving) noexcept;
+  void work_as_member(int worker) noexcept {
+    work_as_member(worker, [] {});
+  }
 
   /// A pointer to this call for the backend, which tells when the last copy of it is gone.
   [[nodiscard]] std::shared_ptr<Call> handle_for_backend() {
@@ -219,11 +224,16 @@ constinit inline thread_local Call* current_call = nullptr;
 
 }  // namespace detail
 
-inline void v1::Call::work_as_member(int worker) noexcept {
-  if (!enter()) return;
+template <class Leaving>
+void v1::Call::work_as_member(int worker, Leaving leaving) noexcept {
+  if (!enter()) {
+    leaving();
+    return;
+  }
   auto* const outer = std::exchange(detail::current_call, this);
   work_->run(worker);
   detail::current_call = outer;
+  leaving();
   leave();
 }
 

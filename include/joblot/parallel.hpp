@@ -94,7 +94,7 @@ inline namespace v1 {
 /// `on_progress` throw, `TimeoutError`, and `CancelledError`.
 class Parallel {
  public:
-  explicit Parallel(Options options = {}) : plan_(detail::resolve(options)) {}
+  explicit Parallel(Options const& options = {}) : plan_(detail::resolve(options)) {}
 
   /// joblib's first positional argument.
   template <std::same_as<int> I>
@@ -262,7 +262,12 @@ class Parallel {
     auto plan = plan_;
     if (!plan.batch_size) plan.batch_size = 1;
     run<detail::Failing::ends_call>(plan, source, call, sink);
-    return call.take();
+    try {
+      return call.take();
+    } catch (...) {
+      detail::remember_failure(id_.value(), TaskFailure{call.first_fragile(), 0, 1});
+      throw;
+    }
   }
 
   template <class R, class Body>

@@ -3,10 +3,11 @@
 #ifndef JOBLOT_REGISTRY_HPP
 #define JOBLOT_REGISTRY_HPP
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,11 +16,8 @@
 #include <joblot/backends/sequential.hpp>
 #include <joblot/backends/threading.hpp>
 #include <joblot/error.hpp>
+#include <joblot/fork_local.hpp>
 #include <joblot/quote_text.hpp>
-
-#if defined(__unix__) || defined(__APPLE__)
-#include <pthread.h>
-#endif
 
 namespace joblot {
 inline namespace v1 {
@@ -31,14 +29,21 @@ using BackendFactory = std::function<std::shared_ptr<Backend>()>;
 
 namespace detail {
 
+/// The one backend of a built-in kind.
+template <class B>
+std::shared_ptr<Backend> const& built_in_backend() {
+  struct Holder {
+    std::shared_ptr<Backend> backend = std::make_shared<B>();
+  };
+  return immortal<Holder>().backend;
+}
+
 inline std::shared_ptr<Backend> const& threading_backend() {
-  static auto const& backend = *new std::shared_ptr<Backend>(std::make_shared<ThreadingBackend>());
-  return backend;  // never destroyed: static destructors may use it
+  return built_in_backend<ThreadingBackend>();
 }
 
 inline std::shared_ptr<Backend> const& sequential_backend() {
-  static auto const& backend = *new std::shared_ptr<Backend>(std::make_shared<SequentialBackend>());
-  return backend;
+  return built_in_backend<SequentialBackend>();
 }
 
 /// Whether the name belongs to a backend of worker processes, which this version does not have.
@@ -46,14 +51,12 @@ inline bool names_process_backend(std::string_view name) {
   return name == "loky" || name == "multiprocessing";
 }
 
-/// Names and factories of the backends users have added. Never destroyed; its lock is held over a
-/// fork, so that a child never finds it taken by a thread that it does not have.
+/// Names and factories of the backends users have added. A registration makes a new table, so that
+/// readers need no lock, which a child forked amid a registration could find taken for ever. The
+/// old tables are kept: readers may be in them, and registrations are few.
 class Registry {
  public:
-  static Registry& instance() {
-    static auto& registry = *new Registry;
-    return registry;
-  }
+  static Registry& instance() { return immortal<Registry>(); }
 
   void add(std::string name, BackendFactory factory, bool make_default) {
     if (name.empty()) {
@@ -63,9 +66,16 @@ class Registry {
       throw InvalidOption("register_parallel_backend: the factory of " + quote_text(name) +
                           " is empty; give a function that makes the backend");
     }
-    std::lock_guard const lock(mutex_);
-    if (make_default) default_name_ = name;
-    factories_.insert_or_assign(std::move(name), std::move(factory));
+    auto const* old = newest_.load(std::memory_order_acquire);
+    auto next = std::make_unique<Table>();
+    do {
+      next->factories = old != nullptr ? old->factories : Factories();
+      next->default_name = make_default || old == nullptr ? std::string() : old->default_name;
+      if (make_default) next->default_name = name;
+      next->factories.insert_or_assign(name, factory);
+      next->older = old;
+    } while (!newest_.compare_exchange_strong(old, next.get(), std::memory_order_acq_rel));
+    next.release();  // the registry's now
   }
 
   /// The backend registered under `name`, built-in ones included; a registered name hides a
@@ -89,48 +99,42 @@ class Registry {
 
   /// What is used when neither options nor scopes say anything.
   std::shared_ptr<Backend> make_default() {
-    std::string name;
-    {
-      std::lock_guard const lock(mutex_);
-      if (default_name_.empty()) return threading_backend();
-      name = default_name_;
-    }
-    return make(name);
+    auto const* table = newest();
+    if (table == nullptr || table->default_name.empty()) return threading_backend();
+    return make(table->default_name);
   }
 
  private:
-  Registry() {
-#if defined(__unix__) || defined(__APPLE__)
-    static_cast<void>(pthread_atfork([] { instance().mutex_.lock(); },
-                                     [] { instance().mutex_.unlock(); },
-                                     [] { instance().mutex_.unlock(); }));
-#endif
+  using Factories = std::map<std::string, BackendFactory, std::less<>>;
+  struct Table {  // never changed once it is the newest
+    Factories factories;
+    std::string default_name;
+    Table const* older = nullptr;
+  };
+
+  [[nodiscard]] Table const* newest() const noexcept {
+    return newest_.load(std::memory_order_acquire);  // pairs with the exchange in add
   }
 
-  BackendFactory find(std::string_view name) {
-    std::lock_guard const lock(mutex_);
-    auto const found = factories_.find(name);
-    return found == factories_.end() ? BackendFactory() : found->second;
+  [[nodiscard]] BackendFactory find(std::string_view name) const {
+    auto const* table = newest();
+    if (table == nullptr) return {};
+    auto const found = table->factories.find(name);
+    return found == table->factories.end() ? BackendFactory() : found->second;
   }
 
   /// All names, sorted, as a text.
-  std::string known_names() {
-    std::map<std::string, bool, std::less<>> names{{"sequential", true}, {"threading", true}};
-    {
-      std::lock_guard const lock(mutex_);
-      for (auto const& [name, factory] : factories_) names.emplace(name, true);
+  [[nodiscard]] std::string known_names() const {
+    std::set<std::string, std::less<>> names{"sequential", "threading"};
+    if (auto const* table = newest()) {
+      for (auto const& [name, factory] : table->factories) names.insert(name);
     }
     std::string text;
-    for (auto const& [name, known] : names) {
-      if (!text.empty()) text += ", ";
-      text += quote_text(name);
-    }
+    for (auto const& name : names) text += (text.empty() ? "" : ", ") + quote_text(name);
     return text;
   }
 
-  std::mutex mutex_;
-  std::map<std::string, BackendFactory, std::less<>> factories_;
-  std::string default_name_;
+  std::atomic<Table const*> newest_{nullptr};
 };
 
 }  // namespace detail

@@ -48,7 +48,7 @@ class ThreadPool {
       std::erase_if(offers_, [](Offer const& old) { return old.call->closed(); });
       auto const end = call->n_jobs();
       offers_.push_back({std::move(call), 1, end});
-      if (wake) wake_one(lock);
+      if (wake) summon(1, lock);
     }
     // Without the lock, or the thread that sees it would run into the lock and fall asleep there.
     // It looks at the offers after it has spun, whether or not it has seen this. Relaxed: what it
@@ -117,49 +117,59 @@ class ThreadPool {
     });
   }
 
-  /// Sees to it that one more thread looks at the offers: one that spins sees the new version
-  /// anyway, else one that sleeps is woken, else a new one is made.
-  void wake_one(std::unique_lock<std::mutex>& lock) {
-    if (spinners_ > 0) return;
-    if (!sleepers_.empty()) {
-      auto* const sleeper = sleepers_.back();
-      sleepers_.pop_back();
-      sleeper->woken = true;
-      sleeper->wake_up.notify_one();
-      return;
+  /// Sees to it that at least `wanted` threads will look at the offers soon. One that spins will
+  /// anyway, as will one that has been woken or made, or comes from a call, and is not there yet:
+  /// so many short calls in a row do not wake many threads. Else one that sleeps is woken, else one
+  /// is made.
+  void summon(int wanted, std::unique_lock<std::mutex>& lock) {
+    while (coming_ + returning_.load() < wanted) {
+      ++coming_;
+      if (!sleepers_.empty()) {
+        auto* const sleeper = sleepers_.back();
+        sleepers_.pop_back();
+        sleeper->woken = true;
+        sleeper->wake_up.notify_one();
+      } else if (!make_thread(lock)) {
+        --coming_;
+        // Whoever works for a call already goes on without help. A call with nobody yet learns
+        // from the end of its offer that it may have to do without threads.
+        std::erase_if(offers_, [](Offer const& offer) {
+          return offer.call->team()->engaged.load(std::memory_order_relaxed) == 0;
+        });
+        return;
+      }
     }
-    ++starting_;
+  }
+
+  /// Releases the lock for the time it takes.
+  bool make_thread(std::unique_lock<std::mutex>& lock) {
     lock.unlock();
+    bool made = true;
     try {
       std::thread([this] { serve(); }).detach();
-      lock.lock();
     } catch (std::system_error const&) {
-      lock.lock();
-      --starting_;
-      // Whoever works for a call already goes on without help. A call with nobody yet learns from
-      // the end of its offer that it may have to do without threads.
-      std::erase_if(offers_, [](Offer const& offer) {
-        return offer.call->team()->engaged.load(std::memory_order_relaxed) == 0;
-      });
+      made = false;
     }
+    lock.lock();
+    return made;
   }
 
   /// The life of a pool thread.
   void serve() {
     std::unique_lock lock(mutex_);
-    --starting_;
-    ++threads_;
+    --coming_;
     for (bool spun = false;;) {
       if (auto seat = take_seat([](Call& call) { return call.team()->try_join(); }); seat.call) {
-        if (seats_left()) wake_one(lock);
+        if (seats_left()) summon(2, lock);  // each two, so that all are there soon
         lock.unlock();
         auto& team = *seat.call->team();
-        seat.call->work_as_member(seat.worker);
+        seat.call->work_as_member(seat.worker, [this] { returning_.fetch_add(1); });
         team.engaged.fetch_sub(1, std::memory_order_relaxed);
         seat.call.reset();
         lock = lock_soon();
+        returning_.fetch_sub(1);
         spun = false;
-      } else if (!spun && spinners_ < max_spinners_) {
+      } else if (!spun && coming_ < max_spinners_) {
         spin(lock);
         spun = true;
       } else {
@@ -171,26 +181,26 @@ class ThreadPool {
 
   /// Waits a little for the next offer: calls made one after another need no wake-up.
   void spin(std::unique_lock<std::mutex>& lock) {
-    ++spinners_;
+    ++coming_;
     auto const seen = version_.load(std::memory_order_relaxed);
     lock.unlock();
     spin_until([&] { return version_.load(std::memory_order_relaxed) != seen; });
     lock = lock_soon();
-    --spinners_;
+    --coming_;
   }
 
   void sleep(std::unique_lock<std::mutex>& lock) {
     Sleeper self;
     sleepers_.push_back(&self);
     self.wake_up.wait(lock, [&] { return self.woken; });
+    --coming_;
   }
 
   std::mutex mutex_;
-  std::vector<Offer> offers_;       // all below are guarded by mutex_, but version_
+  std::vector<Offer> offers_;       // all below are guarded by mutex_, but atomics
   std::vector<Sleeper*> sleepers_;  // the last to fall asleep is woken first: its cache is warm
-  int threads_ = 0;
-  int starting_ = 0;  // made, but not yet serving
-  int spinners_ = 0;
+  int coming_ = 0;                  // threads that will look at the offers soon
+  std::atomic<int> returning_{0};   // threads on their way from a call: they will, too
   // One core at least must be free for those who work.
   int max_spinners_ = static_cast<int>((std::min)(std::thread::hardware_concurrency(), 5U)) - 1;
   std::atomic<std::uint64_t> version_{0};  // number of offers ever made
