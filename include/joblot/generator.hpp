@@ -20,6 +20,7 @@
 #include <joblot/failure.hpp>
 #include <joblot/job.hpp>
 #include <joblot/loop.hpp>
+#include <joblot/outcome.hpp>
 #include <joblot/stream.hpp>
 #include <joblot/thread_pool.hpp>
 
@@ -81,10 +82,23 @@ class Stream {
   /// The result at hand, to be looked at in place.
   [[nodiscard]] R& look() noexcept {
     seen_ = true;
+    index_ = value_index_;
     return *value_;
   }
   /// The result at hand, given away.
-  [[nodiscard]] std::optional<R> give() { return std::exchange(value_, std::nullopt); }
+  [[nodiscard]] std::optional<R> give() {
+    std::optional<R> given;
+    std::exception_ptr error;
+    try {
+      move_result(std::move(*value_), [&](R&& result) { given.emplace(std::move(result)); });
+    } catch (...) {
+      error = std::current_exception();
+    }
+    if (error) fail_moving(value_index_, std::move(error));
+    value_.reset();
+    index_ = value_index_;
+    return given;
+  }
   [[nodiscard]] std::optional<std::size_t> index() const noexcept { return index_; }
   [[nodiscard]] std::optional<TaskFailure> failure() const noexcept { return failure_; }
 
@@ -105,18 +119,21 @@ class Stream {
 
  private:
   bool take() {
-    std::size_t index = 0;
     std::exception_ptr error;
     try {
-      if (!queue().take(value_, index)) return false;
-      index_ = index;
+      if (!queue().take(value_, value_index_)) return false;
       seen_ = false;
       return true;
     } catch (...) {
       error = std::current_exception();
     }
+    return fail_moving(value_index_, std::move(error));
+  }
+
+  /// Moving a result threw: that is its task's exception.
+  bool fail_moving(std::size_t index, std::exception_ptr error) {
     value_.reset();
-    job().fail(index, 0, std::move(error));  // moving a result threw: that task's exception
+    job().fail(index, 0, std::move(error));
     return conclude();
   }
 
@@ -150,9 +167,10 @@ class Stream {
   bool working_ = false;
   bool ended_ = false;
   std::optional<R> value_;  // the result at hand
-  bool seen_ = false;       // whether it has been looked at
-  std::size_t skip_ = 0;    // results to pass over
-  std::optional<std::size_t> index_;
+  std::size_t value_index_ = 0;
+  bool seen_ = false;                 // whether it has been looked at
+  std::size_t skip_ = 0;              // results to pass over
+  std::optional<std::size_t> index_;  // of the result returned last
   std::optional<TaskFailure> failure_;
 };
 

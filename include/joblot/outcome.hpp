@@ -67,6 +67,28 @@ class Outcome {
 };
 
 }  // namespace v1
+
+namespace detail {
+
+/// Calls `put` with a result that is to be moved. What a move throws is its task's exception: of an
+/// outcome it becomes the error, of any other result it reaches the caller.
+template <class R, class Put>
+void move_result(R&& result, Put put) {
+  put(std::move(result));
+}
+template <class T, class Put>
+void move_result(Outcome<T>&& outcome, Put put) {
+  std::exception_ptr error;
+  try {
+    put(std::move(outcome));
+    return;
+  } catch (...) {
+    error = std::current_exception();
+  }
+  put(Outcome<T>(outcome.index(), outcome.attempts(), std::move(error)));
+}
+
+}  // namespace detail
 }  // namespace joblot
 
 #endif

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <joblot/claims.hpp>
+#include <joblot/outcome.hpp>
 
 namespace joblot::detail {
 
@@ -79,6 +80,8 @@ template <class R>
 class GatheredResults : public SinkBase {
   // No std::vector<bool>: its elements are no objects.
   struct Kept {
+    template <class Make>
+    Kept(Make const& make, std::size_t index) : value(make(index)) {}
     R value;
   };
   struct Run {
@@ -98,7 +101,10 @@ class GatheredResults : public SinkBase {
     }
 
     void begin(Claim claim) {
-      if (!runs_.empty() && runs_.back().first + runs_.back().results.size() == claim.first) return;
+      if (may_grow && !runs_.empty() &&
+          runs_.back().first + runs_.back().results.size() == claim.first) {
+        return;
+      }
       runs_.push_back({claim.first, {}});
       runs_.back().results.reserve(claim.count);
     }
@@ -106,10 +112,13 @@ class GatheredResults : public SinkBase {
     template <class Make>
     void strip(std::size_t first, std::size_t last, Make const& make) {
       auto& results = runs_.back().results;
-      for (auto i = first; i < last; ++i) results.push_back(Kept{make(i)});
+      for (auto i = first; i < last; ++i) results.emplace_back(make, i);
     }
 
    private:
+    // Else a move that throws would lose other results than its own.
+    static constexpr bool may_grow = std::is_nothrow_move_constructible_v<R>;
+
     GatheredResults& all_;
     std::list<Run> runs_;
   };
@@ -125,7 +134,8 @@ class GatheredResults : public SinkBase {
     values.reserve(total);
     for (; !runs_.empty(); runs_.pop_front()) {
       for (auto& kept : runs_.front().results) {
-        values.push_back(std::move(kept.value));
+        move_result(std::move(kept.value),
+                    [&](R&& result) { values.push_back(std::move(result)); });
         ++index;
       }
     }

@@ -17,6 +17,7 @@
 #include <joblot/claims.hpp>
 #include <joblot/failure.hpp>
 #include <joblot/job.hpp>
+#include <joblot/outcome.hpp>
 #include <joblot/source.hpp>
 #include <joblot/thread_pool.hpp>
 
@@ -136,7 +137,8 @@ class ResultQueue {
     if (current_.begin == current_.end) return false;
     auto& batch = *current_.batch;
     index = batch.first + current_.begin;
-    value.emplace(std::move(batch.results[current_.begin]));
+    move_result(std::move(batch.results[current_.begin]),
+                [&](R&& result) { value.emplace(std::move(result)); });
     ++current_.begin;
     ++delivered_;
     if (++batch.taken == batch.count) finish_batch();

@@ -29,6 +29,14 @@ class TupleCall {
     table(std::index_sequence_for<Tasks...>())[index](*this);
   }
 
+  /// The task to blame if a result cannot be moved: the first one for which that can happen.
+  static constexpr std::size_t first_fragile() {
+    std::size_t index = 0;
+    static_cast<void>(
+        ((std::is_nothrow_move_constructible_v<Result<Tasks>> && ++index != 0) && ...));
+    return index;
+  }
+
   /// All results, after all tasks have run.
   std::tuple<Result<Tasks>...> take() {
     return std::apply(

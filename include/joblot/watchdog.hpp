@@ -27,10 +27,10 @@ class TimedTask {
     begun_.store(ticks(Clock::now()), std::memory_order_release);  // read in find_overdue
   }
 
-  /// Ends the task; whether it has run longer than `limit`.
+  /// Ends the task, if it has not been ended; whether it has run longer than `limit`.
   bool end(std::chrono::nanoseconds limit) noexcept {
     auto const begun = begun_.exchange(none, std::memory_order_relaxed);
-    return begun < 0 || ticks(Clock::now()) - begun > limit.count();
+    return begun < 0 || (begun != none && ticks(Clock::now()) - begun > limit.count());
   }
 
   /// Whether the running task has run longer than `limit`; for its own thread.
