@@ -90,11 +90,12 @@ class Job : public Work {
                                          .on_progress = plan.on_progress});
     }
     one_by_one_ = verbose || timeout_.has_value() || plan.stop.stop_possible();
-    if (plan.stop.stop_possible()) on_stop_.emplace(plan.stop, Cancel{this});
     if (timeout_ && workers_ > 1) {
       std::lock_guard const lock(mutex_);
       watch();
     }
+    // Last: it must not be called while this object dies because something above has thrown.
+    if (plan.stop.stop_possible()) on_stop_.emplace(plan.stop, Cancel{this});
   }
 
   // What workers ask.
@@ -298,7 +299,7 @@ class Job : public Work {
     for (auto [index, worker] = find(); index; std::tie(index, worker) = find()) {
       auto const overdue = *index;
       if (overdue_task_fails()) {
-        fail(overdue, worker, std::make_exception_ptr(timeout_error(overdue)));
+        fail(overdue, worker, error_of([&] { return timeout_error(overdue); }));
       }
       request_stop([&](TaskContext const& task) { return task.source_index_ == overdue; });
     }
@@ -311,6 +312,16 @@ class Job : public Work {
       }
     }
     return earliest;
+  }
+
+  /// The error that `make` returns, or the one that keeps it from doing so: there is no memory.
+  template <class Make>
+  static std::exception_ptr error_of(Make make) noexcept {
+    try {
+      return std::make_exception_ptr(make());
+    } catch (...) {
+      return std::current_exception();
+    }
   }
 
   std::exception_ptr end() noexcept {
@@ -326,7 +337,7 @@ class Job : public Work {
       if (error) record({std::move(error), 0, 0, Origin::report});
     }
     if (failure_.error == nullptr && cancelled_) {
-      return std::make_exception_ptr(CancelledError("the call was cancelled: stop was requested"));
+      return error_of([] { return CancelledError("the call was cancelled: stop was requested"); });
     }
     return failure_.error;
   }

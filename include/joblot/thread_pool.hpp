@@ -8,9 +8,9 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -82,9 +82,10 @@ class ThreadPool {
     std::shared_ptr<Call> call;
     int worker = 0;
   };
-  struct Sleeper {
+  struct Sleeper {  // on the stack of its thread: falling asleep must not need memory
     std::condition_variable wake_up;
     bool woken = false;
+    Sleeper* next = nullptr;
   };
 
   /// The lock is held for some ten nanoseconds: whoever finds it taken spins for that long, and
@@ -124,9 +125,8 @@ class ThreadPool {
   void summon(int wanted, std::unique_lock<std::mutex>& lock) {
     while (coming_ + returning_.load() < wanted) {
       ++coming_;
-      if (!sleepers_.empty()) {
-        auto* const sleeper = sleepers_.back();
-        sleepers_.pop_back();
+      if (sleepers_ != nullptr) {
+        auto* const sleeper = std::exchange(sleepers_, sleepers_->next);
         sleeper->woken = true;
         sleeper->wake_up.notify_one();
       } else if (!make_thread(lock)) {
@@ -147,7 +147,7 @@ class ThreadPool {
     bool made = true;
     try {
       std::thread([this] { serve(); }).detach();
-    } catch (std::system_error const&) {
+    } catch (std::exception const&) {  // no thread, or no memory for one
       made = false;
     }
     lock.lock();
@@ -191,16 +191,16 @@ class ThreadPool {
 
   void sleep(std::unique_lock<std::mutex>& lock) {
     Sleeper self;
-    sleepers_.push_back(&self);
+    self.next = std::exchange(sleepers_, &self);
     self.wake_up.wait(lock, [&] { return self.woken; });
     --coming_;
   }
 
   std::mutex mutex_;
-  std::vector<Offer> offers_;       // all below are guarded by mutex_, but atomics
-  std::vector<Sleeper*> sleepers_;  // the last to fall asleep is woken first: its cache is warm
-  int coming_ = 0;                  // threads that will look at the offers soon
-  std::atomic<int> returning_{0};   // threads on their way from a call: they will, too
+  std::vector<Offer> offers_;      // all below are guarded by mutex_, but atomics
+  Sleeper* sleepers_ = nullptr;    // the last to fall asleep is woken first: its cache is warm
+  int coming_ = 0;                 // threads that will look at the offers soon
+  std::atomic<int> returning_{0};  // threads on their way from a call: they will, too
   // One core at least must be free for those who work.
   int max_spinners_ = static_cast<int>((std::min)(std::thread::hardware_concurrency(), 5U)) - 1;
   std::atomic<std::uint64_t> version_{0};  // number of offers ever made
