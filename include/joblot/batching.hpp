@@ -25,7 +25,7 @@ class BatchSizer {
   static constexpr Nanoseconds floor{1500};
   static constexpr Nanoseconds strip_target{2000};
   static constexpr std::size_t growth = 32;
-  static constexpr std::size_t longest_strip = 256;
+  static constexpr std::size_t longest_strip = 1024;
 
   /// `fixed`: the size asked for, kept exactly. `most`: the largest batch for lack of room.
   /// `neighbours` of the `workers` take from the same part of the range, as long as there is some.
@@ -40,7 +40,7 @@ class BatchSizer {
   /// or of the other one (`at_home` is false); the largest size_t if that is not known.
   [[nodiscard]] std::size_t next(std::size_t left, bool at_home = true) const noexcept {
     if (fixed_) return *fixed_;
-    auto const share = left / (at_home ? neighbours_ : workers_) * 2 / 3;
+    auto const share = left / (at_home ? neighbours_ : workers_) / 4 * 3;
     // Away from home memory is in another cache, and its worker is about to end, too.
     auto const least = at_home ? least_ : least_ / 4;
     auto const size = (std::min)(wanted_, (std::max)(share, least));
@@ -56,7 +56,8 @@ class BatchSizer {
   }
 
   /// How many tasks may run between two looks whether the call has been stopped: those of about
-  /// two microseconds, one while nothing is known.
+  /// two microseconds, one while nothing is known. Not more than costs nothing to look after: if
+  /// tasks turn slow in the midst of a strip, so many still run.
   [[nodiscard]] std::size_t strip() const noexcept {
     if (per_task_ == 0) return 1;
     return (std::min)(count(strip_target), longest_strip);
