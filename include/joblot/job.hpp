@@ -116,15 +116,19 @@ class Job : public Work {
 
   /// The stop token of the task that `task` runs, which is the calling thread's.
   [[nodiscard]] std::stop_token stop_token(TaskContext& task) {
-    std::lock_guard const lock(mutex_);
+    std::unique_lock lock(mutex_);
     list(task);
     if (!task.source_.stop_possible() || task.source_index_ != task.index()) {
       task.source_ = std::stop_source();
       task.source_index_ = task.index();
     }
-    if (stop_requested(task)) task.source_.request_stop();
     if (timeout_) watch();
-    return task.source_.get_token();
+    auto source = task.source_;
+    lock.unlock();
+    // Without the lock, because it may run callbacks. No stop is missed: whoever halts the call
+    // either has set `stop_at_` before it took the lock before this did, or sees the source after.
+    if (stop_requested(task)) source.request_stop();
+    return source.get_token();
   }
 
   // What workers tell.
