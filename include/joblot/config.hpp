@@ -53,6 +53,16 @@ struct Plan {
   std::stop_token stop;
 };
 
+/// As many workers as can have a batch at the same time: each has one, so the window bounds them.
+/// Less than the largest int, because a call whose caller does not work has a seat more.
+inline int workers_for(Plan const& plan, std::optional<std::size_t> total) {
+  auto most = static_cast<std::size_t>((std::numeric_limits<int>::max)() - 1);
+  most = (std::min)(most, static_cast<std::size_t>(plan.n_jobs));
+  if (plan.window) most = (std::min)(most, *plan.window);
+  if (total) most = (std::min)(most, *total);
+  return static_cast<int>((std::max<std::size_t>)(most, 1));
+}
+
 [[noreturn]] inline void reject(std::string const& option, std::string const& value,
                                 std::string const& allowed) {
   throw InvalidOption(option + " = " + value + " is not allowed. Allowed: " + allowed);

@@ -191,7 +191,8 @@ class StreamOf final : public Stream<R> {
               IndexClaims::Ends::one, source_, body_, queue_) {
     loop_.open(plan, source_.total());
     if (workers == 0 || source_.total() == 0) return;
-    auto call = std::make_shared<Call>(loop_, workers + 1, nullptr, Call::Caller::waits);
+    auto const seats = workers_for(plan, source_.total()) + 1;
+    auto call = std::make_shared<Call>(loop_, seats, nullptr, Call::Caller::waits);
     this->started(call);
     start(*call);
   }

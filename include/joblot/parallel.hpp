@@ -3,7 +3,6 @@
 #ifndef JOBLOT_PARALLEL_HPP
 #define JOBLOT_PARALLEL_HPP
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -339,7 +338,7 @@ class Parallel {
   template <detail::Failing failing, class Source, class Body, class Sink>
   void run(detail::Plan const& plan, Source& source, Body const& body, Sink& sink) const {
     detail::initialize_process(plan.initializer);
-    auto const workers = workers_for(plan, source.total());
+    auto const workers = detail::workers_for(plan, source.total());
     using Ends = detail::IndexClaims::Ends;
     auto const ends = workers > 1 && !plan.batch_size && !plan.window_given ? Ends::two : Ends::one;
     detail::Loop<Source, Body, Sink, failing> loop(plan, workers, detail::Job::OnFailure::stop_all,
@@ -351,14 +350,6 @@ class Parallel {
       share(plan, loop, workers);
     }
     loop.conclude(id_.value());
-  }
-
-  /// As many as can have a batch at the same time: each has one, so the window bounds them.
-  static int workers_for(detail::Plan const& plan, std::optional<std::size_t> total) {
-    auto most = static_cast<std::size_t>(plan.n_jobs);
-    if (plan.window) most = (std::min)(most, *plan.window);
-    if (total) most = (std::min)(most, *total);
-    return static_cast<int>((std::max<std::size_t>)(most, 1));
   }
 
   /// The caller works, together with those whom the backend brings.
