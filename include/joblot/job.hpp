@@ -20,9 +20,9 @@
 #include <fmt/format.h>
 
 #include <joblot/call.hpp>
-#include <joblot/config.hpp>
 #include <joblot/error.hpp>
 #include <joblot/failure.hpp>
+#include <joblot/plan.hpp>
 #include <joblot/progress.hpp>
 #include <joblot/watchdog.hpp>
 

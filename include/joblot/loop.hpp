@@ -16,9 +16,9 @@
 
 #include <joblot/batching.hpp>
 #include <joblot/claims.hpp>
-#include <joblot/config.hpp>
 #include <joblot/job.hpp>
 #include <joblot/outcome.hpp>
+#include <joblot/plan.hpp>
 #include <joblot/source.hpp>
 #include <joblot/task.hpp>
 

@@ -19,16 +19,17 @@
 
 #include <joblot/call.hpp>
 #include <joblot/claims.hpp>
-#include <joblot/config.hpp>
 #include <joblot/failure.hpp>
 #include <joblot/generator.hpp>
 #include <joblot/initializer.hpp>
 #include <joblot/job.hpp>
 #include <joblot/loop.hpp>
 #include <joblot/outcome.hpp>
+#include <joblot/plan.hpp>
 #include <joblot/reduce.hpp>
 #include <joblot/results.hpp>
 #include <joblot/source.hpp>
+#include <joblot/stream.hpp>
 #include <joblot/task.hpp>
 #include <joblot/thread_pool.hpp>
 #include <joblot/tuple_call.hpp>

@@ -1,215 +1,221 @@
 // SPDX-License-Identifier: MIT
-// Results on their way from workers to the consumer of a generator: bounded, ordered or not.
+// A call whose results its consumer takes while it runs.
 #ifndef JOBLOT_STREAM_HPP
 #define JOBLOT_STREAM_HPP
 
 #include <algorithm>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <exception>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <utility>
 
+#include <joblot/backend.hpp>
 #include <joblot/call.hpp>
 #include <joblot/claims.hpp>
 #include <joblot/failure.hpp>
 #include <joblot/job.hpp>
+#include <joblot/loop.hpp>
 #include <joblot/outcome.hpp>
-#include <joblot/source.hpp>
+#include <joblot/plan.hpp>
+#include <joblot/result_queue.hpp>
 #include <joblot/thread_pool.hpp>
 
 namespace joblot::detail {
 
-enum class Order { submission, completion };
-
-/// The sink of a generator. Workers publish results batch by batch; the consumer takes them, in
-/// order of submission or of completion. At most `window` batches are taken from the range and not
-/// yet consumed: then workers wait for room, so a paused consumer pauses them.
+/// A call whose results are streamed: what a `Generator` owns. One thread at a time, the consumer.
 template <class R>
-class ResultQueue {
-  struct Batch {
-    std::size_t first = 0;
-    std::size_t count = 0;
-    std::size_t published = 0;  // guarded by the queue's lock
-    std::size_t taken = 0;      // by the consumer, which alone uses it
-    ItemBuffer<R> results;
-  };
-  struct Piece {  // results begin .. end-1 of the batch are complete and not yet taken
-    std::shared_ptr<Batch> batch;
-    std::size_t begin = 0;
-    std::size_t end = 0;
-  };
-
+class Stream {
  public:
-  static constexpr bool ordered = true;
-  static constexpr std::size_t granule() noexcept { return 1; }
+  Stream(Stream const&) = delete;
+  Stream& operator=(Stream const&) = delete;
+  virtual ~Stream() = default;
 
-  ResultQueue(Order order, std::optional<std::size_t> window, int worker_offset)
-      : order_(order), window_(window), worker_offset_(worker_offset) {}
-  ResultQueue(ResultQueue const&) = delete;
-  ResultQueue& operator=(ResultQueue const&) = delete;
-
-  /// Seat 0 of a call whose consumer does not work is empty: then worker 0 sits on seat 1.
-  [[nodiscard]] int worker_offset() const noexcept { return worker_offset_; }
-
-  class Writer {
-   public:
-    explicit Writer(ResultQueue& queue) noexcept : queue_(queue) {}
-
-    template <class Stopped>
-    bool wait_for_room(Stopped stopped) {
-      std::unique_lock lock(queue_.mutex_);
-      queue_.room_.wait(lock, [&] { return stopped() || queue_.has_room(); });
-      return !stopped();
-    }
-
-    void begin(Claim claim) {
-      batch_ = std::make_shared<Batch>();
-      batch_->first = claim.first;
-      batch_->count = claim.count;
-      batch_->results.reserve(claim.count);
-      published_ = 0;
-      std::lock_guard const lock(queue_.mutex_);
-      // In order of submission a batch stands here from the start until it is consumed.
-      if (queue_.order_ == Order::submission) queue_.pieces_.push_back({batch_, 0, 0});
-      ++queue_.outstanding_;
-    }
-
-    template <class Run>
-    void strip(std::size_t first, std::size_t last, Run const& run) {
-      for (auto i = first; i < last; ++i) {
-        batch_->results.emplace_from([&]() -> decltype(auto) { return result(run, i); });
-      }
-    }
-
-    /// Lets the consumer have the results before index `last`.
-    void publish(std::size_t last) {
-      auto const end = last - batch_->first;
-      if (end == published_) return;
-      {
-        std::lock_guard const lock(queue_.mutex_);
-        batch_->published = end;
-        if (queue_.order_ == Order::completion) queue_.pieces_.push_back({batch_, published_, end});
-      }
-      published_ = end;
-      queue_.ready_.notify_one();
-    }
-
-    void ended() noexcept {
-      {
-        std::lock_guard const lock(queue_.mutex_);
-        queue_.ended_ = true;
-      }
-      queue_.ready_.notify_one();
-    }
-
-   private:
-    template <class Run>
-    static decltype(auto) result(Run const& run, std::size_t index) {
-      if constexpr (std::is_void_v<decltype(run(index))>) {
-        run(index);
-        return R();
-      } else {
-        return run(index);
-      }
-    }
-
-    ResultQueue& queue_;
-    std::shared_ptr<Batch> batch_;
-    std::size_t published_ = 0;
-  };
-  Writer writer() noexcept { return Writer(*this); }
-
-  void wake_all() noexcept {
-    // The lock: a thread that has found nothing and is about to wait must not miss this.
-    std::lock_guard const lock(mutex_);
-    room_.notify_all();
-    ready_.notify_all();
-  }
-
-  // The consumer's side.
-
-  /// Takes the next result into `value` without waiting, if one is there; its index into `index`.
-  bool take(std::optional<R>& value, std::size_t& index) {
-    if (current_.begin == current_.end) return false;
-    auto& batch = *current_.batch;
-    index = batch.first + current_.begin;
-    move_result(std::move(batch.results[current_.begin]),
-                [&](R&& result) { value.emplace(std::move(result)); });
-    ++current_.begin;
-    ++delivered_;
-    if (++batch.taken == batch.count) finish_batch();
-    return true;
-  }
-
-  enum class Waited { results, end, nobody_works };
-
-  /// Waits until `take` has something to take, all is taken, `stop_waiting()`, or there is nobody
-  /// to wait for; `working` says whether there are workers. In the last two cases: nobody_works.
-  template <class StopWaiting>
-  Waited wait(bool working, StopWaiting stop_waiting) {
-    std::unique_lock lock(mutex_);
+  /// Makes the next result `value()`; false at the end. Throws what made the call fail, after which
+  /// the stream has ended.
+  bool fetch() {
+    if (value_) return true;
+    if (ended_) return false;
     for (;;) {
-      if (next_piece()) return Waited::results;
-      if (stop_waiting(delivered_)) return Waited::nobody_works;
-      if (ended_ && outstanding_ == 0) return Waited::end;
-      if (!working || abandoned_) return Waited::nobody_works;
-      ready_.wait(lock);
+      if (job().over()) return conclude();
+      if (take()) {
+        if (skip_ == 0) return true;
+        --skip_;
+        value_.reset();
+        continue;
+      }
+      auto const stop_waiting = [&](std::size_t delivered) { return failed_here(delivered); };
+      auto const waited = queue().wait(working_, stop_waiting);
+      if (waited == Queue::Waited::results) continue;
+      if (waited == Queue::Waited::end || !may_go_on()) return conclude();
+      working_ = false;
+      step();
     }
   }
 
-  [[nodiscard]] std::size_t delivered() const noexcept { return delivered_; }
+  /// Passes over one result, without waiting for it.
+  void pass() noexcept {
+    if (value_) {
+      value_.reset();
+    } else {
+      ++skip_;
+    }
+  }
 
-  void abandon() noexcept {
-    std::lock_guard const lock(mutex_);
-    abandoned_ = true;
-    ready_.notify_all();
+  /// Drops the result at hand if it has been looked at: then the next one is wanted.
+  void drop_seen() noexcept {
+    if (std::exchange(seen_, false)) value_.reset();
+  }
+
+  /// Cancels what has not started, asks the rest to stop, and waits for it. Any number of times.
+  void close() noexcept {
+    value_.reset();
+    if (ended_) return;
+    halt();
+    job().abandon();
+  }
+
+  /// The result at hand, to be looked at in place.
+  [[nodiscard]] R& look() noexcept {
+    seen_ = true;
+    index_ = value_index_;
+    return *value_;
+  }
+  /// The result at hand, given away.
+  [[nodiscard]] std::optional<R> give() {
+    std::optional<R> given;
+    std::exception_ptr error;
+    try {
+      move_result(std::move(*value_), [&](R&& result) { given.emplace(std::move(result)); });
+    } catch (...) {
+      error = std::current_exception();
+    }
+    if (error) fail_moving(value_index_, std::move(error));
+    value_.reset();
+    index_ = value_index_;
+    return given;
+  }
+  [[nodiscard]] std::optional<std::size_t> index() const noexcept { return index_; }
+  [[nodiscard]] std::optional<TaskFailure> failure() const noexcept { return failure_; }
+
+ protected:
+  using Queue = ResultQueue<R>;
+  explicit Stream(std::uint64_t owner, Order order) : owner_(owner), order_(order) {}
+
+  virtual Job& job() noexcept = 0;
+  virtual Queue& queue() noexcept = 0;
+  /// Runs one batch in the consumer.
+  virtual void step() noexcept = 0;
+
+  /// Workers have been asked for; without a call the consumer does all by itself.
+  void started(std::shared_ptr<Call> call) noexcept {
+    call_ = std::move(call);
+    working_ = true;
   }
 
  private:
-  [[nodiscard]] bool has_room() const { return !window_ || outstanding_ < *window_; }
-
-  /// Makes the next complete results the current ones. The lock is held.
-  bool next_piece() {
-    if (pieces_.empty()) return false;
-    if (order_ == Order::completion) {
-      current_ = std::move(pieces_.front());
-      pieces_.pop_front();
+  bool take() {
+    std::exception_ptr error;
+    try {
+      if (!queue().take(value_, value_index_)) return false;
+      seen_ = false;
       return true;
+    } catch (...) {
+      error = std::current_exception();
     }
-    auto const& batch = pieces_.front().batch;
-    if (batch->taken == batch->published) return false;
-    current_ = {batch, batch->taken, batch->published};
-    return true;
+    return fail_moving(value_index_, std::move(error));
   }
 
-  void finish_batch() {
-    current_ = {};
-    {
-      std::lock_guard const lock(mutex_);
-      if (order_ == Order::submission) pieces_.pop_front();
-      --outstanding_;
-    }
-    room_.notify_one();
+  /// Moving a result threw: that is its task's exception.
+  bool fail_moving(std::size_t index, std::exception_ptr error) {
+    value_.reset();
+    job().fail(index, 0, std::move(error));
+    return conclude();
   }
 
+  /// Whether the failure is what comes next: in order of submission at its place, else as soon as
+  /// nothing is ready.
+  [[nodiscard]] bool failed_here(std::size_t delivered) noexcept {
+    auto const place = job().failed_at();
+    return job().over() || (place && (order_ == Order::completion || *place <= delivered));
+  }
+
+  [[nodiscard]] bool may_go_on() noexcept {
+    return !job().over() && !failed_here(queue().delivered());
+  }
+
+  void halt() noexcept {
+    ended_ = true;
+    job().halt(0);
+    if (call_) close_and_wait(*call_);
+  }
+
+  bool conclude() {
+    halt();
+    failure_ = job().failed_task();
+    job().conclude(owner_);
+    return false;
+  }
+
+  std::uint64_t owner_;
   Order order_;
-  std::optional<std::size_t> window_;
-  int worker_offset_;
+  std::shared_ptr<Call> call_;
+  bool working_ = false;
+  bool ended_ = false;
+  std::optional<R> value_;  // the result at hand
+  std::size_t value_index_ = 0;
+  bool seen_ = false;                 // whether it has been looked at
+  std::size_t skip_ = 0;              // results to pass over
+  std::optional<std::size_t> index_;  // of the result returned last
+  std::optional<TaskFailure> failure_;
+};
 
-  std::mutex mutex_;
-  std::condition_variable room_;
-  std::condition_variable ready_;
-  std::deque<Piece> pieces_;     // guarded by mutex_, as are these:
-  std::size_t outstanding_ = 0;  // batches begun and not yet consumed
-  bool ended_ = false;           // the range has come to its end
-  bool abandoned_ = false;       // no worker is there or will come
+/// The stream of a call whose tasks have these types.
+template <class R, class Source, class Body, Failing failing>
+class StreamOf final : public Stream<R> {
+ public:
+  /// `workers` bring results ahead of the consumer; none: the consumer runs the tasks.
+  template <class View>
+  StreamOf(Plan const& plan, std::uint64_t owner, Order order, int workers, View&& view, Body body)
+      : Stream<R>(owner, order),
+        backend_(plan.backend),
+        source_(std::forward<View>(view)),
+        body_(std::move(body)),
+        queue_(order, plan.window, -1),
+        loop_(plan, (std::max)(workers, 1),
+              order == Order::submission ? Job::OnFailure::stop_later : Job::OnFailure::stop_all,
+              IndexClaims::Ends::one, source_, body_, queue_) {
+    loop_.open(plan, source_.total());
+    if (workers == 0 || source_.total() == 0) return;
+    auto const seats = workers_for(plan, source_.total()) + 1;
+    auto call = std::make_shared<Call>(loop_, seats, nullptr, Call::Caller::waits);
+    this->started(call);
+    start(*call);
+  }
+  StreamOf(StreamOf const&) = delete;
+  StreamOf& operator=(StreamOf const&) = delete;
+  ~StreamOf() override { this->close(); }
 
-  Piece current_;              // the consumer's alone, as is this:
-  std::size_t delivered_ = 0;  // number of results taken
+ private:
+  void start(Call& call) {
+    try {
+      backend_->start(call.handle_for_backend());
+    } catch (...) {
+      this->close();
+      throw;
+    }
+  }
+
+  Job& job() noexcept override { return loop_; }
+  ResultQueue<R>& queue() noexcept override { return queue_; }
+  void step() noexcept override { loop_.step(); }
+
+  std::shared_ptr<Backend> backend_;  // kept as long as its threads may be in the call
+  Source source_;
+  Body body_;
+  ResultQueue<R> queue_;
+  Loop<Source, Body, ResultQueue<R>, failing> loop_;
 };
 
 }  // namespace joblot::detail
