@@ -59,16 +59,6 @@ inline int workers_for(Plan const& plan, std::optional<std::size_t> total) {
   return static_cast<int>((std::max<std::size_t>)(most, 1));
 }
 
-/// As many workers as can have a batch at the same time: each has one, so the window bounds them.
-/// Less than the largest int, because a call whose caller does not work has a seat more.
-inline int workers_for(Plan const& plan, std::optional<std::size_t> total) {
-  auto most = static_cast<std::size_t>((std::numeric_limits<int>::max)() - 1);
-  most = (std::min)(most, static_cast<std::size_t>(plan.n_jobs));
-  if (plan.window) most = (std::min)(most, *plan.window);
-  if (total) most = (std::min)(most, *total);
-  return static_cast<int>((std::max<std::size_t>)(most, 1));
-}
-
 inline std::shared_ptr<Backend> make_backend(BackendChoice const& choice) {
   return choice.name() != nullptr ? Registry::instance().make(*choice.name()) : *choice.object();
 }
