@@ -10,7 +10,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include <joblot/backend.hpp>
 #include <joblot/backends/sequential.hpp>
@@ -58,7 +57,7 @@ class Registry {
  public:
   static Registry& instance() { return immortal<Registry>(); }
 
-  void add(std::string name, BackendFactory factory, bool make_default) {
+  void add(std::string const& name, BackendFactory const& factory, bool make_default) {
     if (name.empty()) {
       throw InvalidOption("register_parallel_backend: the name is empty; give it a name");
     }
@@ -75,7 +74,7 @@ class Registry {
       next->factories.insert_or_assign(name, factory);
       next->older = old;
     } while (!newest_.compare_exchange_strong(old, next.get(), std::memory_order_acq_rel));
-    next.release();  // the registry's now
+    static_cast<void>(next.release());  // the registry's now
   }
 
   /// The backend registered under `name`, built-in ones included; a registered name hides a
@@ -143,9 +142,9 @@ inline namespace v1 {
 
 /// Makes a backend known as `name`, so that options can ask for it; a known name is replaced.
 /// `make_default`: also use it where neither options nor scopes name a backend. Any thread.
-inline void register_parallel_backend(std::string name, BackendFactory factory,
+inline void register_parallel_backend(std::string const& name, BackendFactory const& factory,
                                       bool make_default = false) {
-  detail::Registry::instance().add(std::move(name), std::move(factory), make_default);
+  detail::Registry::instance().add(name, factory, make_default);
 }
 
 }  // namespace v1
