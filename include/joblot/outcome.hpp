@@ -74,7 +74,7 @@ namespace detail {
 /// outcome it becomes the error, of any other result it reaches the caller.
 template <class R, class Put>
 void move_result(R&& result, Put put) {
-  put(std::move(result));
+  put(std::forward<R>(result));
 }
 template <class T, class Put>
 void move_result(Outcome<T>&& outcome, Put put) {
