@@ -94,7 +94,9 @@ inline namespace v1 {
 /// `on_progress` throw, `TimeoutError`, and `CancelledError`.
 class Parallel {
  public:
-  explicit Parallel(Options const& options = {}) : plan_(detail::resolve(options)) {}
+  explicit Parallel(Options const& options = {}) : plan_(detail::resolve(options)) {
+    detail::report_passed_over(plan_);
+  }
 
   /// joblib's first positional argument.
   template <std::same_as<int> I>

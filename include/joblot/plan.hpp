@@ -21,6 +21,7 @@
 #include <joblot/progress.hpp>
 #include <joblot/registry.hpp>
 #include <joblot/setting.hpp>
+#include <joblot/terminal.hpp>
 
 namespace joblot::detail {
 
@@ -38,6 +39,7 @@ struct Plan {
   int n_jobs_asked = -1;  // as printed
   int n_jobs = 1;         // resolved
   std::shared_ptr<Backend> backend;
+  std::shared_ptr<Backend> passed_over;  // named, but does not share memory as it is required to
   int verbose = 0;
   std::optional<std::chrono::nanoseconds> timeout;
   std::optional<std::size_t> window;  // none = all
@@ -77,23 +79,27 @@ Setting<T> const& in_force(Options const& own, Setting<T> Options::*field) {
 /// `prefer` is a soft hint for when no backend is named: `Prefer::threads` passes over a default
 /// backend that does not share memory; `Prefer::processes` is met by threads as long as there are
 /// no worker processes.
-inline std::shared_ptr<Backend> choose_backend(Options const& own) {
+inline void choose_backend(Options const& own, Plan& plan) {
   auto const& choice = in_force(own, &Options::backend);
   bool const sharedmem = in_force(own, &Options::require).has_value();
-  if (own.backend.has_value()) {
-    auto backend = make_backend(own.backend.value());
-    check_promises(own, backend.get());
-    // A scope's `require` is a hard constraint, too.
-    return sharedmem && !backend->shares_memory() ? threading_backend() : backend;
-  }
-  check_promises(own, nullptr);
   auto const& prefer = in_force(own, &Options::prefer);
-  bool const prefers_threads =
-      !choice.has_value() && prefer.has_value() && prefer.value() == Prefer::threads;
-  auto backend =
+  bool const prefers_threads = prefer.has_value() && prefer.value() == Prefer::threads;
+  plan.backend =
       choice.has_value() ? make_backend(choice.value()) : Registry::instance().make_default();
-  return (sharedmem || prefers_threads) && !backend->shares_memory() ? threading_backend()
-                                                                     : backend;
+  check_promises(own, own.backend.has_value() ? plan.backend.get() : nullptr);
+  if (plan.backend->shares_memory()) return;
+  // A scope's `require` is a hard constraint, too.
+  if (sharedmem && choice.has_value()) plan.passed_over = plan.backend;
+  if (sharedmem || (prefers_threads && !choice.has_value())) plan.backend = threading_backend();
+}
+
+/// joblib's line from `verbose` 10 on.
+inline void report_passed_over(Plan const& plan) {
+  if (!plan.passed_over || plan.verbose < 10) return;
+  TextSink(stdout_fd).write("Using " + std::string(plan.backend->name()) +
+                            " as joblot backend instead of " +
+                            std::string(plan.passed_over->name()) +
+                            " as the latter does not provide shared memory semantics.\n");
 }
 
 /// A number of workers for n_jobs as asked: -1 means all CPUs.
@@ -106,7 +112,7 @@ inline Plan resolve(Options const& own) {
   check_values(own);
   check_named_process_backend(own);
   Plan plan;
-  plan.backend = choose_backend(own);
+  choose_backend(own, plan);
   check_threads_can(own, *plan.backend);
   if_given(in_force(own, &Options::n_jobs),
            [&](AnyInteger n) { plan.n_jobs_asked = checked_n_jobs(n); });
