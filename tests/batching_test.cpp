@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Tests of how many tasks a worker takes at a time.
+#include <joblot/batching.hpp>
+// First, because it needs no other.
 #include <chrono>
 #include <cstddef>
 #include <limits>
 #include <optional>
 
 #include <gtest/gtest.h>
-
-#include <joblot/batching.hpp>
 
 namespace {
 

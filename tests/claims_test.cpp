@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tests of who takes which indices.
+#include <joblot/claims.hpp>
+// First, because it needs no other.
 #include <atomic>
 #include <cstddef>
 #include <latch>
@@ -7,8 +9,6 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-
-#include <joblot/claims.hpp>
 
 namespace {
 

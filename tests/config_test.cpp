@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tests of what options and scopes together mean, and of the values that are refused.
+#include <joblot/config.hpp>
+// First, because it needs no other.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -19,7 +21,6 @@
 
 #include <gtest/gtest.h>
 
-#include <joblot/config.hpp>
 #include <joblot/cpu_count.hpp>
 #include <joblot/parallel.hpp>
 
@@ -423,6 +424,23 @@ TEST(Require, OverridesAScopesProcessBackendAndKeepsItsNJobs) {
   EXPECT_EQ(n_jobs_of({.n_jobs = 3, .require = Require::sharedmem}), 3);
   auto const inner = parallel_config({.backend = sharing()});
   EXPECT_EQ(backend_of({.require = Require::sharedmem}), "Sharing");
+}
+
+TEST(Require, SaysWhichBackendItPassesOver) {
+  auto const printed = [](Options const& options) {
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    Parallel const parallel(options);
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+    return testing::internal::GetCapturedStdout();
+  };
+  auto const scope = parallel_config({.backend = separate()});
+  EXPECT_EQ(printed({.verbose = 10, .require = Require::sharedmem}),
+            "Using ThreadingBackend as joblot backend instead of Separate as the latter does not "
+            "provide shared memory semantics.\n");
+  EXPECT_EQ(printed({.verbose = 9, .require = Require::sharedmem}), "");
+  EXPECT_EQ(printed({.verbose = 10}), "");
+  EXPECT_EQ(printed({.backend = sharing(), .verbose = 10, .require = Require::sharedmem}), "");
 }
 
 TEST(Require, OfAScopeIsAHardConstraintToo) {

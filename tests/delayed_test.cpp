@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tests of delayed(f)(args...): what it keeps, and how it passes that on.
+#include <joblot/delayed.hpp>
+// First, because it needs no other.
 #include <cmath>
 #include <functional>
 #include <memory>
@@ -11,7 +13,6 @@
 
 #include <gtest/gtest.h>
 
-#include <joblot/delayed.hpp>
 #include <joblot/task.hpp>
 
 #include "support/counted.hpp"

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tests of the option `initializer` where tasks run in this process.
+#include <joblot/initializer.hpp>
+// First, because it needs no other.
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -14,8 +16,6 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-
-#include <joblot/initializer.hpp>
 
 #if defined(__unix__)
 #include <sys/wait.h>

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tests of Options: how they are written down.
+#include <joblot/options.hpp>
+// First, because it needs no other.
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -14,8 +16,6 @@
 #include <utility>
 
 #include <gtest/gtest.h>
-
-#include <joblot/options.hpp>
 
 namespace {
 

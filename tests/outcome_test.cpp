@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tests of Outcome: what became of one task.
+#include <joblot/outcome.hpp>
+// First, because it needs no other.
 #include <any>
 #include <exception>
 #include <memory>
@@ -10,8 +12,6 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-
-#include <joblot/outcome.hpp>
 
 namespace {
 

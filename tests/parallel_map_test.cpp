@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tests of Parallel::map and for_each: one function for every element.
+#include <joblot/parallel.hpp>
+// First, because it needs no other.
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -20,7 +22,6 @@
 
 #include <gtest/gtest.h>
 
-#include <joblot/parallel.hpp>
 #include <joblot/this_task.hpp>
 
 #include "support/counted.hpp"
@@ -64,6 +65,15 @@ TEST_P(Map, OfNothingIsEmpty) {
   EXPECT_TRUE(parallel.map(std::vector<int>(), square).empty());
   EXPECT_TRUE(parallel.map(std::list<int>(), square).empty());
   EXPECT_TRUE(parallel.map(std::views::empty<int>, square).empty());
+}
+
+TEST_P(Map, ReturnsNothingForAFunctionThatReturnsNothing) {
+  std::atomic<int> sum{0};
+  auto const add = [&](int x) { sum += x; };
+  static_assert(std::is_void_v<decltype(parallel.map(std::vector{1}, add))>);
+  parallel.map(std::vector{1, 2, 3}, add);
+  parallel.map(std::list{1, 2, 3}, add);
+  EXPECT_EQ(sum, 12);
 }
 
 TEST_P(Map, TakesAnythingThatInvokeTakes) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tests of the ranges a Parallel takes: what it holds, how it reads, and who reads when.
+#include <joblot/parallel.hpp>
+// First, because it needs no other.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -33,7 +35,6 @@
 #include <gtest/gtest.h>
 
 #include <joblot/delayed.hpp>
-#include <joblot/parallel.hpp>
 #include <joblot/range.hpp>
 
 #include "support/coroutine.hpp"

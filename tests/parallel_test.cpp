@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tests of Parallel: every kind of task in every form of a call.
+#include <joblot/parallel.hpp>
+// First, because it needs no other.
 #include <array>
 #include <atomic>
 #include <cmath>
@@ -26,7 +28,6 @@
 
 #include <joblot/delayed.hpp>
 #include <joblot/outcome.hpp>
-#include <joblot/parallel.hpp>
 #include <joblot/this_task.hpp>
 
 #include "support/coroutine.hpp"
@@ -392,6 +393,32 @@ TEST_P(ParallelCalls, OnOneObjectFromSeveralThreadsDoNotDisturbEachOther) {
   }
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0);
+}
+
+TEST_P(ParallelCalls, GiveTheSameResultsHoweverMuchTheyTell) {
+  for (int const verbose : {2, 11, 100}) {
+    auto options = GetParam().options;
+    options.verbose = verbose;
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    auto const results = Parallel(options).map(std::views::iota(0, 5), square);
+    auto const out = testing::internal::GetCapturedStdout();
+    auto const err = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(results, (std::vector{0, 1, 4, 9, 16}));
+    EXPECT_TRUE((verbose < 50 ? err : out).ends_with("finished\n"));
+    EXPECT_EQ(verbose < 50 ? out : err, "");
+  }
+}
+
+TEST_P(ParallelCalls, ThrowTheTasksErrorAlsoWhenTheyTellMuch) {
+  auto options = GetParam().options;
+  options.verbose = 11;
+  testing::internal::CaptureStderr();
+  auto const fail = [](int i) {
+    if (i == 3) throw std::out_of_range("three");
+  };
+  EXPECT_THROW(Parallel(options).for_each(std::views::iota(0, 5), fail), std::out_of_range);
+  EXPECT_FALSE(testing::internal::GetCapturedStderr().ends_with("finished\n"));
 }
 
 TEST_P(ParallelCalls, CanBeMadeAgainAfterAnError) {

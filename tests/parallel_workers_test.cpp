@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tests of who runs what and when: workers, batches, the window, and what a task knows of itself.
+#include <joblot/parallel.hpp>
+// First, because it needs no other.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -24,7 +26,6 @@
 
 #include <gtest/gtest.h>
 
-#include <joblot/parallel.hpp>
 #include <joblot/this_task.hpp>
 
 #include "support/coroutine.hpp"
@@ -360,6 +361,21 @@ TEST(Batches, HaveExactlyTheSizeAskedForButTheLast) {
       EXPECT_EQ(ran, 30);
       EXPECT_EQ(batches.size(), static_cast<std::size_t>((30 + batch_size - 1) / batch_size));
     }
+  }
+}
+
+TEST(Batches, DeliverTheResultsBeforeATaskThatFails) {
+  for (int const n_jobs : {1, 2}) {
+    Parallel const parallel{{.n_jobs = n_jobs, .batch_size = 4}};
+    auto const task = [](int i) {
+      return [i] {
+        if (i == 6) throw std::out_of_range("six");
+        return i;
+      };
+    };
+    auto generator = parallel.generator(std::views::iota(0, 20) | std::views::transform(task));
+    for (int i = 0; i < 6; ++i) ASSERT_EQ(generator.next(), i);
+    EXPECT_THROW(static_cast<void>(generator.next()), std::out_of_range);
   }
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tests of which ranges are read by several threads at once.
+#include <joblot/range.hpp>
+// First, because it needs no other.
 #include <array>
 #include <cstddef>
 #include <deque>
@@ -21,7 +23,6 @@
 
 #include <gtest/gtest.h>
 
-#include <joblot/range.hpp>
 #include <joblot/source.hpp>
 
 #include "support/coroutine.hpp"

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tests of Parallel::reduce: the grouping, the order, and which types it takes.
+#include <joblot/reduce.hpp>
+// First, because it needs no other.
 #include <algorithm>
 #include <atomic>
 #include <bit>
@@ -25,7 +27,6 @@
 #include <gtest/gtest.h>
 
 #include <joblot/parallel.hpp>
-#include <joblot/reduce.hpp>
 
 #include "support/coroutine.hpp"
 #include "support/counted.hpp"

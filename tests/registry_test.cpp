@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tests of the backends known by name.
+#include <joblot/registry.hpp>
+// First, because it needs no other.
 #include <atomic>
 #include <memory>
 #include <stdexcept>
@@ -10,8 +12,6 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-
-#include <joblot/registry.hpp>
 
 namespace {
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tests of where the results of a call go, whatever their type.
+#include <joblot/results.hpp>
+// First, because it needs no other.
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -20,7 +22,6 @@
 #include <gtest/gtest.h>
 
 #include <joblot/parallel.hpp>
-#include <joblot/results.hpp>
 
 #include "support/counted.hpp"
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tests of Setting: left out, none, or a value, and which values it takes.
+#include <joblot/setting.hpp>
+// First, because it needs no other.
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -11,8 +13,6 @@
 #include <string_view>
 
 #include <gtest/gtest.h>
-
-#include <joblot/setting.hpp>
 
 namespace {
 

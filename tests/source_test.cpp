@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tests of where workers get elements from.
+#include <joblot/source.hpp>
+// First, because it needs no other.
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -15,8 +17,6 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-
-#include <joblot/source.hpp>
 
 #include "support/coroutine.hpp"
 #include "support/counted.hpp"

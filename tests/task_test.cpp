@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tests of what is a task, how an element of a range is run, and what is kept of its result.
+#include <joblot/task.hpp>
+// First, because it needs no other.
 #include <array>
 #include <functional>
 #include <list>
@@ -14,8 +16,6 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-
-#include <joblot/task.hpp>
 
 #include "support/coroutine.hpp"
 

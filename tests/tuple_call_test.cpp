@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tests of tasks of different types side by side.
+#include <joblot/tuple_call.hpp>
+// First, because it needs no other.
 #include <any>
 #include <atomic>
 #include <barrier>
@@ -21,7 +23,6 @@
 #include <joblot/delayed.hpp>
 #include <joblot/parallel.hpp>
 #include <joblot/this_task.hpp>
-#include <joblot/tuple_call.hpp>
 
 #include "support/counted.hpp"
 
