@@ -6,6 +6,7 @@
 #include <mutex>
 #include <ranges>
 #include <set>
+#include <stdexcept>
 #include <string_view>
 #include <system_error>
 #include <thread>
@@ -15,6 +16,7 @@
 #include <fmt/format.h>
 
 #include <joblot/joblot.hpp>
+#include <joblot/testing.hpp>
 
 #include "common.hpp"
 
@@ -47,12 +49,20 @@ class AsyncBackend final : public joblot::Backend {
 
 int main(int argc, char** argv) {
   CLI::App app("Runs tasks on a backend that is written in this program");
+  bool check = false;
   joblot::register_parallel_backend("async", [] { return std::make_shared<AsyncBackend>(); });
   joblot::Options options;
   options.backend = "async";
   examples::add_options(app, options);
+  app.add_flag("--check", check, "make sure that it does what the library expects of a backend");
 
   return examples::run(app, argc, argv, [&] {
+    if (check) {
+      auto const report = joblot::testing::check_backend(std::make_shared<AsyncBackend>());
+      fmt::print("{}", report.text());
+      if (!report.passed()) throw std::runtime_error("this is no good backend");
+      return;
+    }
     joblot::Parallel const parallel(options);
     auto const threads = parallel.map(std::views::iota(0, 40), [](int /*task*/) {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));

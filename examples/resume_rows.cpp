@@ -21,23 +21,16 @@
 
 namespace fs = std::filesystem;
 
-/// `60 = 2 * 2 * 3 * 5`: quick for some numbers, a second for others. Throws for what is no number.
-std::string factorize(std::string const& text) {
+/// The smallest prime factor: found at once for some numbers, after seconds for others.
+std::string smallest_factor(std::string const& text) {
   std::uint64_t number = 0;
   auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size() || number < 2) {
     throw std::invalid_argument(fmt::format("\"{}\" is no whole number from 2 to 2^64 - 1", text));
   }
-  auto product = text + " =";
-  for (std::uint64_t factor = 2; factor <= number / factor;) {
-    if (number % factor == 0) {
-      product += fmt::format(" {} *", factor);
-      number /= factor;
-    } else {
-      ++factor;
-    }
-  }
-  return fmt::format("{} {}\n", product, number);
+  std::uint64_t factor = 2;
+  while (factor <= number / factor && number % factor != 0) ++factor;
+  return fmt::format("{}: {}\n", number, number % factor == 0 ? factor : number);
 }
 
 /// Under its name a file is there as a whole or not at all: it is written under another one.
@@ -69,7 +62,8 @@ std::vector<Row> read_rows(fs::path const& csv, fs::path const& results) {
 }
 
 int main(int argc, char** argv) {
-  CLI::App app("Factorizes the numbers in the first column of a CSV; started again, does the rest");
+  CLI::App app(
+      "The smallest prime factor of each number in a CSV; started again, it does the rest");
   joblot::Options options;
   fs::path csv;
   fs::path results = "results";
@@ -86,7 +80,7 @@ int main(int argc, char** argv) {
     fmt::print("{} rows were done before, {} are left\n", done, rows.size());
 
     auto const tasks = rows | std::views::transform([](Row const& row) {
-                         return [&row] { write_whole(row.result, factorize(row.number)); };
+                         return [&row] { write_whole(row.result, smallest_factor(row.number)); };
                        });
     std::size_t failed = 0;
     for (auto const& outcome : parallel.outcome_generator_unordered(tasks)) {

@@ -19,3 +19,7 @@ expect '^40 tasks, threads: 1, the caller among them: true$'
 run --backend nobody
 expect_status 2
 expect 'Allowed: .*"async".*"threading"'
+
+run --check
+expect_status 0
+expect '^([0-9]+) of \1 checks passed$'
