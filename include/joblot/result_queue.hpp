@@ -187,7 +187,8 @@ class ResultQueue {
   }
 
   void finish_batch() {
-    current_ = {};
+    // What is left of the results is destroyed without the lock: that is the user's code.
+    auto const done = std::exchange(current_, {});
     {
       std::lock_guard const lock(mutex_);
       if (order_ == Order::submission) pieces_.pop_front();
