@@ -225,11 +225,11 @@ class Loop final : public Job {
     auto const total = source_.total();
     auto const left =
         total ? *total - (std::min)(first, *total) : (std::numeric_limits<std::size_t>::max)();
+    if (left == 0) return {first, 0};  // a step past the last element may wait for one more
     auto const granule = sink_.granule();
     auto const wanted = (std::max<std::size_t>)(self.sizer.next(left) / granule, 1) * granule;
     try {
-      source_.read(self.items,
-                   total ? (std::min)(wanted, (std::max<std::size_t>)(left, 1)) : wanted);
+      source_.read(self.items, (std::min)(wanted, left));
     } catch (...) {
       error = std::current_exception();
     }
