@@ -42,9 +42,10 @@ class ThreadPool {
   /// offer ends when the seats are taken, or is forgotten some time after the call has ended.
   void offer(std::shared_ptr<Call> call) {
     auto* const parent = call->parent();
-    bool const wake = !call->team()->full();
     {
       auto lock = lock_soon();
+      // Under the lock: who leaves the team later than this looks at the offers after this one.
+      bool const wake = !call->team()->full();
       std::erase_if(offers_, [](Offer const& old) { return old.call->closed(); });
       auto const end = call->n_jobs();
       offers_.push_back({std::move(call), 1, end});
