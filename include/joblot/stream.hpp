@@ -20,7 +20,6 @@
 #include <joblot/outcome.hpp>
 #include <joblot/plan.hpp>
 #include <joblot/result_queue.hpp>
-#include <joblot/thread_pool.hpp>
 
 namespace joblot::detail {
 
@@ -148,7 +147,8 @@ class Stream {
   void halt() noexcept {
     ended_ = true;
     job().halt(0);
-    if (call_) close_and_wait(*call_);
+    // The consumer is none of the team, so it helps no nested calls: it waits and runs nothing.
+    if (call_) call_->close_and_wait([] { return false; });
   }
 
   bool conclude() {
