@@ -492,6 +492,31 @@ TEST_P(Generators, WorkSideBySide) {
   }
 }
 
+TEST_P(Generators, DoNotClaimToBeFinishedWhenTheyAreDropped) {
+  std::optional<joblot::Progress> last;
+  Options options;
+  options.n_jobs = GetParam().lazy ? 1 : 2;
+  options.on_progress = [&](joblot::Progress const& progress) { last = progress; };
+  Parallel const reporting(options);
+  {
+    auto results = start(reporting, identities_one_by_one(WatchedRange::endless));
+    static_cast<void>(results.next());
+  }
+  ASSERT_TRUE(last);
+  EXPECT_FALSE(last->total);
+  {
+    auto results = start(reporting, identities_one_by_one(10));
+    for (int i = 0; i < 10; ++i) static_cast<void>(results.next());
+  }
+  EXPECT_EQ(last->completed, 10U);
+  {
+    auto results = start(reporting, identities(10));
+    for (int i = 0; i < 10; ++i) static_cast<void>(results.next());
+  }
+  EXPECT_EQ(last->completed, 10U);
+  EXPECT_EQ(last->total, 10U);
+}
+
 // Errors.
 
 TEST_P(Generators, ThrowTheErrorOnceAndAreThenFinished) {

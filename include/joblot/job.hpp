@@ -203,7 +203,7 @@ class Job : public Work {
   }
 
   /// The same for a call whose results nobody wants any more.
-  void abandon() noexcept { end(); }
+  void abandon() noexcept { end(!reporter_ || reporter_->complete()); }
 
   /// The task whose exception is the call's error.
   [[nodiscard]] std::optional<TaskFailure> failed_task() const noexcept {
@@ -328,13 +328,14 @@ class Job : public Work {
     }
   }
 
-  std::exception_ptr end() noexcept {
+  /// `complete`: if there is no error, all has been done.
+  std::exception_ptr end(bool complete = true) noexcept {
     watchdog_.reset();
     on_stop_.reset();
     if (reporter_) {
       std::exception_ptr error;
       try {
-        reporter_->finish(failure_.error == nullptr && !cancelled_);
+        reporter_->finish(complete && failure_.error == nullptr && !cancelled_);
       } catch (...) {
         error = std::current_exception();
       }

@@ -84,6 +84,12 @@ class ProgressReporter {
     if (active_) exhausted_ = true;
   }
 
+  /// Whether all there is has been completed.
+  [[nodiscard]] bool complete() const noexcept {
+    if (!settings_.total && !exhausted_) return false;
+    return completed_ >= settings_.total.value_or(dispatched_tasks_);
+  }
+
   /// So many tasks have ended. Throws what `on_progress` throws, which is then not called again.
   void completed(std::size_t tasks) {
     if (!active_) return;
