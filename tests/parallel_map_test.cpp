@@ -105,8 +105,8 @@ TEST_P(Map, GivesTheFunctionTheElementsThemselves) {
 }
 
 TEST_P(Map, GivesTheFunctionWhatTheRangeGives) {
-  auto const is = [](auto type) {
-    return [type]<class T>(T&&) { return std::is_same_v<T&&, typename decltype(type)::type>; };
+  auto const is = []<class Expected>(std::type_identity<Expected>) {
+    return []<class T>(T&&) { return std::is_same_v<T&&, Expected>; };
   };
   auto const all = [](std::vector<bool> const& answers) {
     return answers == std::vector<bool>(answers.size(), true) && !answers.empty();

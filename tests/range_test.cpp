@@ -44,8 +44,8 @@ class Numbers {
     Iterator operator--(int) { return std::exchange(*this, *this - 1); }
     Iterator& operator+=(std::ptrdiff_t n) { return at_ += n, *this; }
     Iterator& operator-=(std::ptrdiff_t n) { return at_ -= n, *this; }
-    friend Iterator operator+(Iterator it, std::ptrdiff_t n) { return it += n; }
-    friend Iterator operator+(std::ptrdiff_t n, Iterator it) { return it += n; }
+    [[maybe_unused]] friend Iterator operator+(Iterator it, std::ptrdiff_t n) { return it += n; }
+    [[maybe_unused]] friend Iterator operator+(std::ptrdiff_t n, Iterator it) { return it += n; }
     friend Iterator operator-(Iterator it, std::ptrdiff_t n) { return it -= n; }
     friend std::ptrdiff_t operator-(Iterator a, Iterator b) { return a.at_ - b.at_; }
     friend auto operator<=>(Iterator, Iterator) = default;
