@@ -11,12 +11,21 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include <joblot/claims.hpp>
 #include <joblot/results.hpp>
 
 namespace joblot::detail {
+
+/// What `combine` makes of two values, as a value of its own: it may return a reference to one of
+/// them, or a type that converts to theirs.
+template <class T, class Combine>
+T combined(Combine const& combine, std::type_identity_t<T>&& left,
+           std::type_identity_t<T>&& right) {
+  return static_cast<T>(combine(std::move(left), std::move(right)));
+}
 
 /// Combines the results of a range of known size. Its elements are cut into groups of equal size,
 /// a number that depends only on the size of the range; each group is folded from left to right by
@@ -52,7 +61,9 @@ class TreeReduction : public SinkBase {
         auto const end = (std::min)((group_ + 1) * all_.granule(), all_.total_);
         auto const until = (std::min)(last, end);
         T folded = partial_ ? std::move(*partial_) : T(run(first++));
-        for (; first < until; ++first) folded = all_.combine_(std::move(folded), T(run(first)));
+        for (; first < until; ++first) {
+          folded = combined<T>(all_.combine_, std::move(folded), T(run(first)));
+        }
         if (first == end) {
           partial_.reset();
           all_.deliver(group_++, std::move(folded));
@@ -72,7 +83,7 @@ class TreeReduction : public SinkBase {
   /// The combination of all results, after the call has ended without an error.
   T take(T init) {
     if (groups_ == 0) return init;
-    return combine_(std::move(init), std::move(*partials_[0]));
+    return combined<T>(combine_, std::move(init), std::move(*partials_[0]));
   }
 
  private:
@@ -93,8 +104,8 @@ class TreeReduction : public SinkBase {
         // acq_rel: the second to come sees the partial that the first put down before.
         if (!arrived_[right << level].exchange(true, std::memory_order_acq_rel)) return;
         auto& theirs = partials_[other];
-        partial = node == left ? combine_(std::move(*mine), std::move(*theirs))
-                               : combine_(std::move(*theirs), std::move(*mine));
+        partial = node == left ? combined<T>(combine_, std::move(*mine), std::move(*theirs))
+                               : combined<T>(combine_, std::move(*theirs), std::move(*mine));
         mine.reset();
         theirs.reset();
       }
@@ -136,7 +147,9 @@ class RunReduction : public SinkBase {
     template <class Make>
     void strip(std::size_t first, std::size_t last, Make const& make) {
       T folded = partial_ ? std::move(*partial_) : T(make(first++));
-      for (; first < last; ++first) folded = all_.combine_(std::move(folded), T(make(first)));
+      for (; first < last; ++first) {
+        folded = combined<T>(all_.combine_, std::move(folded), T(make(first)));
+      }
       if (first == end_) {
         partial_.reset();
         all_.deliver(first_, end_, std::move(folded));
@@ -155,7 +168,7 @@ class RunReduction : public SinkBase {
 
   T take(T init) {
     if (runs_.empty()) return init;
-    return combine_(std::move(init), std::move(runs_.begin()->second.partial));
+    return combined<T>(combine_, std::move(init), std::move(runs_.begin()->second.partial));
   }
 
  private:
@@ -171,12 +184,12 @@ class RunReduction : public SinkBase {
         auto const right = runs_.extract(next);
         lock.unlock();
         end = right.mapped().end;
-        partial = combine_(std::move(partial), std::move(right.mapped().partial));
+        partial = combined<T>(combine_, std::move(partial), std::move(right.mapped().partial));
       } else if (next != runs_.begin() && std::prev(next)->second.end == first) {
         auto const left = runs_.extract(std::prev(next));
         lock.unlock();
         first = left.key();
-        partial = combine_(std::move(left.mapped().partial), std::move(partial));
+        partial = combined<T>(combine_, std::move(left.mapped().partial), std::move(partial));
       } else {
         runs_.emplace_hint(next, first, Run{end, std::move(partial)});
         return;
