@@ -149,6 +149,8 @@ class Loop final : public Job {
     if (claim.count == 0) return false;
     auto const begun = self.free_since ? *self.free_since : Clock::now();
     run_claim(self, claim);
+    // Not when the next ones are read: the range may wait for what the old ones hold.
+    self.items.clear();
     auto const ended = Clock::now();
     self.sizer.ran(claim.count, ended - begun);
     if constexpr (Source::concurrent && !Sink::ordered) self.free_since = ended;

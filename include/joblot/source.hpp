@@ -33,7 +33,9 @@ class IndexedSource {
  public:
   static constexpr bool concurrent = true;
   using Reference = std::ranges::range_reference_t<View>;
-  struct Items {};
+  struct Items {
+    static void clear() noexcept {}
+  };
 
   explicit IndexedSource(View view)
       : view_(std::move(view)), size_(static_cast<std::size_t>(std::ranges::size(view_))) {
@@ -146,6 +148,11 @@ class SequentialSource {
       auto const at = index - first;
       return at < part ? kept[at] : more[at / part - 1][at % part];
     }
+
+    void clear() noexcept {
+      kept.clear();
+      more.clear();
+    }
   };
 
   explicit SequentialSource(View view) : view_(std::move(view)) {
@@ -162,8 +169,7 @@ class SequentialSource {
   /// Reads up to `count` elements into `items`, fewer at the end of the range. When the range
   /// throws, `items` holds what was read before, and nothing is read from it ever after.
   void read(Items& items, std::size_t count) {
-    items.kept.clear();
-    items.more.clear();
+    items.clear();
     items.first = position_;
     if (ended_) return;
     auto* part = &items.kept;
