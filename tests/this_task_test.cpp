@@ -174,7 +174,7 @@ TEST(ThisTask, IsAskedToStopWhenItIsOverdue) {
 }
 
 TEST(ThisTask, IsAskedToStopAloneIfOnlyItIsOverdueAmongOutcomes) {
-  Parallel const parallel{{.n_jobs = 2, .timeout = 50ms, .batch_size = 1}};
+  Parallel const parallel{{.n_jobs = 2, .timeout = 200ms, .batch_size = 1}};
   std::atomic<int> others_asked = 0;
   auto const outcomes = parallel.outcomes(numbers(20) | std::views::transform([&](int i) {
                                             return [&others_asked, i] {

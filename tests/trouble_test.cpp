@@ -184,7 +184,7 @@ TEST_P(Forms, ThrowErrorsWithoutThreads) {
 
 TEST_P(Forms, NoticeATimeLimitAtTheEndOfATaskWithoutThreads) {
   with_threads(0, [] {
-    Parallel const parallel{{.n_jobs = 3, .timeout = 10ms}};
+    Parallel const parallel{{.n_jobs = 3, .timeout = 100ms}};
     bool ended = false;
     auto const f = [&](int i) {
       if (i == 2) {
