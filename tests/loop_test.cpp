@@ -146,8 +146,8 @@ Options with_batch_size(int size) {
 // Lets `workers` threads run the loop to its end.
 template <class AnyLoop>
 void run(AnyLoop& loop, int workers) {
-  std::vector<std::jthread> threads;
   std::latch all_here(workers);
+  std::vector<std::jthread> threads;
   for (int w = 0; w < workers; ++w) {
     threads.emplace_back([&, w] {
       all_here.arrive_and_wait();

@@ -167,8 +167,8 @@ TEST_P(Forms, RunInTheCallerAndInOrderWithOneJob) {
 
 TEST_P(Forms, CanBeUsedBySeveralThreadsAtOnceOnOneObject) {
   Parallel const parallel(4);
-  std::vector<std::jthread> threads;
   std::latch all_here(6);
+  std::vector<std::jthread> threads;
   for (int t = 0; t < 6; ++t) {
     threads.emplace_back([&, t] {
       all_here.arrive_and_wait();
@@ -486,8 +486,8 @@ TEST(CallsSideBySide, EachGetTheirOwnWorkers) {
 }
 
 TEST(CallsSideBySide, OfManyThreadsWithNestedCallsComeToTheirEnd) {
-  std::vector<std::jthread> threads;
   std::atomic<int> ran = 0;
+  std::vector<std::jthread> threads;
   for (int t = 0; t < 6; ++t) {
     threads.emplace_back([&] {
       for (int round = 0; round < 10; ++round) {
