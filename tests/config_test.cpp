@@ -227,6 +227,9 @@ TEST(InvalidOption, IsThrownByScopesToo) {
   EXPECT_TRUE(contains(scope_refusal({.verbose = -1}), "verbose"));
   EXPECT_TRUE(contains(scope_refusal({.timeout = 0s}), "timeout"));
   EXPECT_TRUE(contains(scope_refusal({.pre_dispatch = 0}), "pre_dispatch"));
+  EXPECT_TRUE(contains(scope_refusal({.pre_dispatch = "foo("}), "foo("));
+  // Right for some numbers of workers.
+  EXPECT_EQ(scope_refusal({.pre_dispatch = "6 // (n_jobs - 1)"}), "");
   EXPECT_TRUE(contains(scope_refusal({.batch_size = 0}), "batch_size"));
   EXPECT_TRUE(contains(scope_refusal({.max_nbytes = "1Q"}), "max_nbytes"));
   EXPECT_TRUE(contains(scope_refusal({.prefer = Prefer::processes, .require = Require::sharedmem}),

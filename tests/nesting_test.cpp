@@ -4,6 +4,7 @@
 #include <atomic>
 #include <barrier>
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <functional>
 #include <latch>
@@ -501,6 +502,33 @@ TEST(CallsSideBySide, OfManyThreadsWithNestedCallsComeToTheirEnd) {
   }
   threads.clear();
   EXPECT_EQ(ran, 6 * 10 * 75);
+}
+
+TEST(NestedCalls, LearnThatTheOuterCallIsStopped) {
+  for (bool const by_token : {false, true}) {
+    std::latch inner_runs(1);
+    auto const until_stopped = [&](int i) {
+      if (i == 0) inner_runs.count_down();
+      if (by_token) {
+        std::mutex mutex;
+        std::condition_variable_any never;
+        std::unique_lock lock(mutex);
+        never.wait(lock, joblot::this_task::stop_token(), [] { return false; });
+      } else {
+        while (!joblot::this_task::stop_requested()) std::this_thread::yield();
+      }
+    };
+    auto const outer = [&](int i) {
+      if (i == 0) {
+        Parallel(2).for_each(std::views::iota(0, 3), until_stopped);
+      } else {
+        inner_runs.wait();
+        throw std::domain_error("the other task");
+      }
+    };
+    Parallel const parallel{{.n_jobs = 2, .batch_size = 1}};
+    EXPECT_THROW(parallel.for_each(std::views::iota(0, 2), outer), std::domain_error);
+  }
 }
 
 TEST(CallsSideBySide, DoNotWaitForOneAnother) {

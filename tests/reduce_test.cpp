@@ -278,6 +278,20 @@ TEST(Reduce, ThrowsWhatTransformThrowsAndForgetsTheRest) {
   }
 }
 
+TEST(Reduce, KeepsWhatCombineReturnsByReferenceToItsArgument) {
+  using Values = std::vector<int>;
+  auto const append = [](Values&& left, Values&& right) -> Values&& {
+    left.insert(left.end(), right.begin(), right.end());
+    return std::move(left);
+  };
+  auto const one = [](int i) { return Values{i}; };
+  for (int const n_jobs : {1, 3}) {
+    Parallel const parallel(n_jobs);
+    EXPECT_EQ(parallel.reduce(std::views::iota(0, 9000), Values{}, append, one).size(), 9000U);
+    EXPECT_EQ(parallel.reduce(count_to(9000), Values{}, append, one).size(), 9000U);
+  }
+}
+
 TEST(Reduce, ThrowsWhatCombineThrows) {
   auto const fail = [](int, int) -> int { throw std::domain_error("no"); };
   for (int const n_jobs : {1, 3}) {

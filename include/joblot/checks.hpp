@@ -81,6 +81,19 @@ inline std::optional<std::size_t> checked_pre_dispatch(NumberOrText const& value
   return static_cast<std::size_t>(number.magnitude());
 }
 
+/// Whether a text of `pre_dispatch` can be right at all: what it gives depends on the number of
+/// workers, which is not known yet. One that is wrong for several of them is wrong.
+inline void check_pre_dispatch(NumberOrText const& value) {
+  for (int const n_jobs : {1, 2, 3}) {
+    try {
+      static_cast<void>(checked_pre_dispatch(value, n_jobs));
+      return;
+    } catch (InvalidOption const&) {
+    }
+  }
+  static_cast<void>(checked_pre_dispatch(value, 64));
+}
+
 inline void check_max_nbytes(NumberOrText const& value) {
   if (auto const* text = value.text()) {
     static_cast<void>(parse_byte_size(*text));
@@ -95,8 +108,7 @@ void if_given(Setting<T> const& setting, Check check) {
   if (setting.has_value()) check(setting.value());
 }
 
-/// Checks every value on its own: all that can be known without the scopes. (What a text of
-/// `pre_dispatch` gives can not.)
+/// Checks every value on its own: all that can be known without the number of workers.
 inline void check_values(Options const& options) {
   constexpr auto* not_negative = "0 or more";
   constexpr auto* positive = "1 or more, or std::nullopt";

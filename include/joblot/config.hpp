@@ -19,6 +19,7 @@ class [[nodiscard]] ParallelConfig {
  public:
   explicit ParallelConfig(Options options) : options_(std::move(options)) {
     detail::check_values(options_);
+    detail::if_given(options_.pre_dispatch, detail::check_pre_dispatch);
     detail::check_named_process_backend(options_);
     detail::check_promises(options_, nullptr);
     if (options_.backend.has_value()) {

@@ -98,6 +98,10 @@ class Job : public Work {
     if (plan.stop.stop_possible()) on_stop_.emplace(plan.stop, Cancel{this});
   }
 
+  /// Says whose task makes this call: it lives as long as the call, and does nothing else
+  /// meanwhile.
+  void nest_in(TaskContext* task) noexcept { enclosing_ = task; }
+
   // What workers ask.
 
   /// Tasks with this index and above must not be started any more. Relaxed: it only tells when to
@@ -110,8 +114,11 @@ class Job : public Work {
   [[nodiscard]] bool timed() const noexcept { return timeout_.has_value(); }
   [[nodiscard]] int workers() const noexcept { return workers_; }
 
+  /// What stops the task that makes a call stops the tasks of the call, too: else one of them that
+  /// runs until it is stopped would keep the outer call from ending.
   [[nodiscard]] bool stop_requested(TaskContext const& task) const noexcept {
-    return task.index() >= stop_at() || (timeout_ && task.timed.overdue(*timeout_));
+    return task.index() >= stop_at() || (timeout_ && task.timed.overdue(*timeout_)) ||
+           (enclosing_ != nullptr && enclosing_->job().stop_requested(*enclosing_));
   }
 
   /// The stop token of the task that `task` runs, which is the calling thread's.
@@ -125,6 +132,12 @@ class Job : public Work {
     if (timeout_) watch();
     auto source = task.source_;
     lock.unlock();
+    if (enclosing_ != nullptr) {
+      std::call_once(relayed_, [this] {
+        auto const outer = enclosing_->job().stop_token(*enclosing_);
+        on_outer_stop_.emplace(outer, Relay{this});
+      });
+    }
     // Without the lock, because it may run callbacks. No stop is missed: whoever halts the call
     // either has set `stop_at_` before it took the lock before this did, or sees the source after.
     if (stop_requested(task)) source.request_stop();
@@ -242,6 +255,13 @@ class Job : public Work {
     }
   };
 
+  struct Relay {
+    Job* job;
+    void operator()() const noexcept {
+      job->request_stop([](TaskContext const&) { return true; });
+    }
+  };
+
   void fail_report(std::exception_ptr error) noexcept {
     record({std::move(error), 0, 0, Origin::report});
     over_.store(true);
@@ -332,6 +352,7 @@ class Job : public Work {
   std::exception_ptr end(bool complete = true) noexcept {
     watchdog_.reset();
     on_stop_.reset();
+    on_outer_stop_.reset();
     if (reporter_) {
       std::exception_ptr error;
       try {
@@ -367,6 +388,10 @@ class Job : public Work {
 
   std::optional<ProgressReporter> reporter_;
   std::optional<std::stop_callback<Cancel>> on_stop_;
+
+  TaskContext* enclosing_ = nullptr;
+  std::once_flag relayed_;  // for tokens: made only if a task asks for one
+  std::optional<std::stop_callback<Relay>> on_outer_stop_;
 };
 
 /// Inside a task the caller's scopes are not in force.

@@ -346,6 +346,7 @@ class Parallel {
     auto const ends = workers > 1 && !plan.batch_size && !plan.window_given ? Ends::two : Ends::one;
     detail::Loop<Source, Body, Sink, failing> loop(plan, workers, detail::Job::OnFailure::stop_all,
                                                    ends, source, body, sink);
+    loop.nest_in(detail::current_task);
     loop.open(plan, source.total());
     if (workers == 1) {
       loop.run(0);

@@ -29,7 +29,8 @@ class TimedTask {
 
   /// Ends the task, if it has not been ended; whether it has run longer than `limit`.
   bool end(std::chrono::nanoseconds limit) noexcept {
-    auto const begun = begun_.exchange(none, std::memory_order_relaxed);
+    // acquire: if the watchdog has marked it, the next begin comes after its look at the index.
+    auto const begun = begun_.exchange(none, std::memory_order_acquire);
     return begun < 0 || (begun != none && ticks(Clock::now()) - begun > limit.count());
   }
 
@@ -45,8 +46,11 @@ class TimedTask {
     if (begun == none || begun < 0 || ticks(Clock::now()) - begun <= limit.count()) return {};
     auto const index = index_.load(std::memory_order_relaxed);
     // The sign marks it. It fails if that very task has ended in the meantime, so that the index
-    // read above is the marked task's.
-    if (!begun_.compare_exchange_strong(begun, -begun, std::memory_order_relaxed)) return {};
+    // read above is the marked task's: release, read in end, keeps it above.
+    if (!begun_.compare_exchange_strong(begun, -begun, std::memory_order_release,
+                                        std::memory_order_relaxed)) {
+      return {};
+    }
     return index;
   }
 
