@@ -465,10 +465,10 @@ struct BreaksWhenRead {
     Iterator operator++(int) { return std::exchange(*this, *this + 1); }
     Iterator operator--(int) { return std::exchange(*this, *this - 1); }
     friend Iterator operator+(Iterator a, std::ptrdiff_t n) { return a += n; }
-    friend Iterator operator+(std::ptrdiff_t n, Iterator a) { return a += n; }
+    [[maybe_unused]] friend Iterator operator+(std::ptrdiff_t n, Iterator a) { return a += n; }
     friend Iterator operator-(Iterator a, std::ptrdiff_t n) { return a -= n; }
     friend std::ptrdiff_t operator-(Iterator a, Iterator b) { return a.position_ - b.position_; }
-    friend auto operator<=>(Iterator const&, Iterator const&) = default;
+    [[maybe_unused]] friend auto operator<=>(Iterator const&, Iterator const&) = default;
 
    private:
     static int at(std::ptrdiff_t position) { return static_cast<int>(position); }
