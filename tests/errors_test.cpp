@@ -93,8 +93,8 @@ INSTANTIATE_TEST_SUITE_P(, FailingCalls, testing::ValuesIn(forms::failing()), fo
 class CallsThatGoOn : public testing::TestWithParam<forms::Form> {};
 INSTANTIATE_TEST_SUITE_P(, CallsThatGoOn, testing::ValuesIn(forms::keeping_going()), forms::name);
 
-class Streams : public testing::TestWithParam<forms::Form> {};
-INSTANTIATE_TEST_SUITE_P(, Streams, testing::ValuesIn(forms::streaming()), forms::name);
+class StreamedCalls : public testing::TestWithParam<forms::Form> {};
+INSTANTIATE_TEST_SUITE_P(, StreamedCalls, testing::ValuesIn(forms::streaming()), forms::name);
 
 // The tests' own errors.
 
@@ -972,7 +972,7 @@ TEST_P(Calls, AreNotDisturbedByATokenThatIsStoppedAfterwards) {
   }
 }
 
-TEST_P(Streams, CanBeStoppedWhileTheConsumerWaits) {
+TEST_P(StreamedCalls, CanBeStoppedWhileTheConsumerWaits) {
   std::stop_source source;
   Parallel const parallel{{.n_jobs = 2, .stop = source.get_token()}};
   std::binary_semaphore running(0);
@@ -990,7 +990,7 @@ TEST_P(Streams, CanBeStoppedWhileTheConsumerWaits) {
   EXPECT_FALSE(results->failure());
 }
 
-TEST_P(Streams, CanBeStoppedWhileTheConsumerPauses) {
+TEST_P(StreamedCalls, CanBeStoppedWhileTheConsumerPauses) {
   std::stop_source source;
   Parallel const parallel{
       {.n_jobs = 2, .pre_dispatch = 4, .batch_size = 1, .stop = source.get_token()}};
@@ -1006,7 +1006,7 @@ TEST_P(Streams, CanBeStoppedWhileTheConsumerPauses) {
   EXPECT_FALSE(results->next());
 }
 
-TEST_P(Streams, CanBeDroppedAfterTheyWereStopped) {
+TEST_P(StreamedCalls, CanBeDroppedAfterTheyWereStopped) {
   std::stop_source source;
   Parallel const parallel{{.n_jobs = 2, .stop = source.get_token()}};
   std::atomic<int> inside = 0;

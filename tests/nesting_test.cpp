@@ -91,13 +91,13 @@ class ThreadsInside {
 
 // Each form of a call.
 
-class Forms : public testing::TestWithParam<forms::Form> {
+class CallsOfEachForm : public testing::TestWithParam<forms::Form> {
  protected:
   std::thread::id const caller_ = std::this_thread::get_id();
 };
-INSTANTIATE_TEST_SUITE_P(, Forms, testing::ValuesIn(forms::all()), forms::name);
+INSTANTIATE_TEST_SUITE_P(, CallsOfEachForm, testing::ValuesIn(forms::all()), forms::name);
 
-TEST_P(Forms, RunAsManyTasksAtOnceAsThereAreJobsWhateverTheNumberOfCpus) {
+TEST_P(CallsOfEachForm, RunAsManyTasksAtOnceAsThereAreJobsWhateverTheNumberOfCpus) {
   constexpr int n_jobs = 8;
   Parallel const parallel{{.n_jobs = n_jobs, .batch_size = 1}};
   std::barrier all_run(n_jobs);
@@ -108,7 +108,7 @@ TEST_P(Forms, RunAsManyTasksAtOnceAsThereAreJobsWhateverTheNumberOfCpus) {
   EXPECT_EQ(GetParam().run(parallel, Numbers{3 * n_jobs}, f), iota(3 * n_jobs));
 }
 
-TEST_P(Forms, RunAsManyFirstTasksAtOnceAlsoWithBatchesOfAnySize) {
+TEST_P(CallsOfEachForm, RunAsManyFirstTasksAtOnceAlsoWithBatchesOfAnySize) {
   constexpr int n_jobs = 8;
   std::barrier all_run(n_jobs);
   auto const f = [&](int i) {
@@ -118,7 +118,7 @@ TEST_P(Forms, RunAsManyFirstTasksAtOnceAlsoWithBatchesOfAnySize) {
   EXPECT_EQ(GetParam().run(Parallel(n_jobs), Numbers{n_jobs}, f), iota(n_jobs));
 }
 
-TEST_P(Forms, NeverRunMoreTasksAtOnceThanThereAreJobs) {
+TEST_P(CallsOfEachForm, NeverRunMoreTasksAtOnceThanThereAreJobs) {
   for (int n_jobs : {1, 2, 3}) {
     std::atomic<int> running = 0;
     std::atomic<int> most = 0;
@@ -135,7 +135,7 @@ TEST_P(Forms, NeverRunMoreTasksAtOnceThanThereAreJobs) {
   }
 }
 
-TEST_P(Forms, AreRunByTheCallerTooUnlessItConsumesThem) {
+TEST_P(CallsOfEachForm, AreRunByTheCallerTooUnlessItConsumesThem) {
   Parallel const parallel{{.n_jobs = 4, .batch_size = 1}};
   std::barrier all_run(4);
   ThreadsInside threads;
@@ -150,7 +150,7 @@ TEST_P(Forms, AreRunByTheCallerTooUnlessItConsumesThem) {
   EXPECT_EQ(threads.most(), 4);
 }
 
-TEST_P(Forms, RunInTheCallerAndInOrderWithOneJob) {
+TEST_P(CallsOfEachForm, RunInTheCallerAndInOrderWithOneJob) {
   for (auto const* backend : {"threading", "sequential"}) {
     int const n_jobs = backend == std::string("threading") ? 1 : 4;
     Parallel const parallel{{.n_jobs = n_jobs, .backend = backend}};
@@ -166,7 +166,7 @@ TEST_P(Forms, RunInTheCallerAndInOrderWithOneJob) {
   }
 }
 
-TEST_P(Forms, CanBeUsedBySeveralThreadsAtOnceOnOneObject) {
+TEST_P(CallsOfEachForm, CanBeUsedBySeveralThreadsAtOnceOnOneObject) {
   Parallel const parallel(4);
   std::latch all_here(6);
   std::vector<std::jthread> threads;

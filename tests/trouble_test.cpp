@@ -119,12 +119,12 @@ void with_threads(int allowed, Body body) {
   });
 }
 
-class Forms : public testing::TestWithParam<forms::Form> {};
-INSTANTIATE_TEST_SUITE_P(, Forms, testing::ValuesIn(forms::all()), forms::name);
+class CallsInTrouble : public testing::TestWithParam<forms::Form> {};
+INSTANTIATE_TEST_SUITE_P(, CallsInTrouble, testing::ValuesIn(forms::all()), forms::name);
 
 // No more threads.
 
-TEST_P(Forms, CompleteInTheCallerWithoutThreads) {
+TEST_P(CallsInTrouble, CompleteInTheCallerWithoutThreads) {
   with_threads(0, [] {
     std::set<std::thread::id> threads;
     auto const f = [&](int i) {
@@ -141,7 +141,7 @@ TEST_P(Forms, CompleteInTheCallerWithoutThreads) {
   });
 }
 
-TEST_P(Forms, CompleteWithTheThreadsThereAre) {
+TEST_P(CallsInTrouble, CompleteWithTheThreadsThereAre) {
   with_threads(2, [] {
     std::barrier three_in(3);
     Parallel const parallel{{.n_jobs = 8, .batch_size = 1}};
@@ -165,7 +165,7 @@ TEST_P(Forms, CompleteWithTheThreadsThereAre) {
   });
 }
 
-TEST_P(Forms, NestWithoutThreads) {
+TEST_P(CallsInTrouble, NestWithoutThreads) {
   with_threads(0, [] {
     auto const f = [&](int i) {
       auto const inner = GetParam().run(Parallel(3), Numbers{i}, [](int) { return 1; });
@@ -175,14 +175,14 @@ TEST_P(Forms, NestWithoutThreads) {
   });
 }
 
-TEST_P(Forms, ThrowErrorsWithoutThreads) {
+TEST_P(CallsInTrouble, ThrowErrorsWithoutThreads) {
   with_threads(0, [] {
     auto const f = [](int i) { return i == 5 ? throw std::domain_error("five") : i; };
     EXPECT_THROW(GetParam().run(Parallel(3), Numbers{10}, f), std::domain_error);
   });
 }
 
-TEST_P(Forms, NoticeATimeLimitAtTheEndOfATaskWithoutThreads) {
+TEST_P(CallsInTrouble, NoticeATimeLimitAtTheEndOfATaskWithoutThreads) {
   with_threads(0, [] {
     Parallel const parallel{{.n_jobs = 3, .timeout = 100ms}};
     bool ended = false;
@@ -203,7 +203,7 @@ TEST_P(Forms, NoticeATimeLimitAtTheEndOfATaskWithoutThreads) {
   });
 }
 
-TEST_P(Forms, CanBeStoppedWithoutThreads) {
+TEST_P(CallsInTrouble, CanBeStoppedWithoutThreads) {
   with_threads(0, [] {
     std::stop_source source;
     Parallel const parallel{{.n_jobs = 3, .stop = source.get_token()}};
@@ -215,7 +215,7 @@ TEST_P(Forms, CanBeStoppedWithoutThreads) {
   });
 }
 
-TEST_P(Forms, GetThreadsAgainAsSoonAsThereAreSome) {
+TEST_P(CallsInTrouble, GetThreadsAgainAsSoonAsThereAreSome) {
   with_threads(0, [] {
     EXPECT_EQ(GetParam().run(Parallel(4), Numbers{4}, identity), iota(4));
     threads_allowed = any_number;
@@ -298,7 +298,7 @@ class Replaced {
   int kept_;
 };
 
-TEST_P(Forms, DoNotCareWhatBecomesOfTheirOutput) {
+TEST_P(CallsInTrouble, DoNotCareWhatBecomesOfTheirOutput) {
   ASSERT_NE(::signal(SIGPIPE, SIG_DFL), SIG_ERR);
   for (int const n_jobs : {1, 3}) {
     for (auto const break_it : {&Replaced::by_nothing, &Replaced::by_a_pipe_that_nobody_reads,
@@ -327,7 +327,7 @@ TEST_P(Forms, DoNotCareWhatBecomesOfTheirOutput) {
 
 // A fork in the middle.
 
-TEST_P(Forms, WorkInAChildAndThenInTheParent) {
+TEST_P(CallsInTrouble, WorkInAChildAndThenInTheParent) {
   std::barrier all_in(4);
   auto const use = [&] {
     auto const f = [&](int i) {
