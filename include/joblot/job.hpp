@@ -123,22 +123,8 @@ class Job : public Work {
 
   /// The stop token of the task that `task` runs, which is the calling thread's.
   [[nodiscard]] std::stop_token stop_token(TaskContext& task) {
-    std::unique_lock lock(mutex_);
-    list(task);
-    if (!task.source_.stop_possible() || task.source_index_ != task.index()) {
-      task.source_ = std::stop_source();
-      task.source_index_ = task.index();
-    }
-    if (timeout_) watch();
-    auto source = task.source_;
-    lock.unlock();
-    if (enclosing_ != nullptr) {
-      std::call_once(relayed_, [this] {
-        auto const outer = enclosing_->job().stop_token(*enclosing_);
-        on_outer_stop_.emplace(outer, Relay{this});
-      });
-    }
-    // Without the lock, because it may run callbacks. No stop is missed: whoever halts the call
+    auto source = stop_source(task);
+    // Without a lock, because it may run callbacks. No stop is missed: whoever halts the call
     // either has set `stop_at_` before it took the lock before this did, or sees the source after.
     if (stop_requested(task)) source.request_stop();
     return source.get_token();
@@ -281,6 +267,27 @@ class Job : public Work {
     std::swap(failure_, failure);
   }
 
+  /// What stops the token of the task that `task` runs. Runs no callbacks: a call nested in the
+  /// task asks for it, too, once for all its workers, and they might ask that call for a token.
+  std::stop_source stop_source(TaskContext& task) {
+    std::unique_lock lock(mutex_);
+    list(task);
+    if (!task.source_.stop_possible() || task.source_index_ != task.index()) {
+      task.source_ = std::stop_source();
+      task.source_index_ = task.index();
+    }
+    if (timeout_) watch();
+    auto source = task.source_;
+    lock.unlock();
+    if (enclosing_ != nullptr) {
+      std::call_once(relayed_, [this] {
+        auto const outer = enclosing_->job().stop_source(*enclosing_);
+        on_outer_stop_.emplace(outer.get_token(), Relay{this});
+      });
+    }
+    return source;
+  }
+
   /// Makes a task known to halt() and the watchdog. The lock is held.
   void list(TaskContext& task) noexcept {
     if (std::exchange(task.listed_, true)) return;
@@ -406,7 +413,7 @@ inline TaskContext::TaskContext(Job& job, int worker_id) noexcept
 }
 
 inline TaskContext::~TaskContext() {
-  // Unlocked: only this thread lists this object.
+  // Unlocked: only this thread lists this object, or workers of a nested call, which has ended.
   if (listed_) job_.unlist(*this);
   current_task = outer_;
   innermost_scope = outer_scope_;
