@@ -19,7 +19,6 @@
 #include <joblot/job.hpp>
 #include <joblot/outcome.hpp>
 #include <joblot/source.hpp>
-#include <joblot/thread_pool.hpp>
 
 namespace joblot::detail {
 
