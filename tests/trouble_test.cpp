@@ -93,9 +93,24 @@ void wait_for_stop() {
   while (!this_task::stop_requested()) std::this_thread::yield();
 }
 
+// The allocators of sanitizers are not locked by fork: a thread on its way back to the pool, which
+// may be inside one, gets time to arrive.
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+constexpr auto time_to_arrive = 20ms;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+constexpr auto time_to_arrive = 20ms;
+#else
+constexpr auto time_to_arrive = 0ms;
+#endif
+#else
+constexpr auto time_to_arrive = 0ms;
+#endif
+
 // Runs `body` in a child, which has no threads of ours to begin with.
 template <class Body>
 void expect_in_child(Body body) {
+  std::this_thread::sleep_for(time_to_arrive);
   std::fflush(nullptr);
   pid_t const child = ::fork();
   ASSERT_NE(child, -1);
