@@ -14,6 +14,7 @@
 #include <ranges>
 #include <set>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -22,6 +23,11 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#if defined(__unix__)
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
 
 #include <joblot/generator.hpp>
 #include <joblot/joblot.hpp>
@@ -891,5 +897,129 @@ TEST_P(Generators, FeedResultsBackIntoTheirOwnInput) {
     ++taken;
   }
 }
+
+// Closed from within.
+
+/// A generator that its own tasks can reach.
+template <class T>
+struct Shared {
+  std::latch made{1};
+  std::optional<Generator<T>> generator;
+};
+
+TEST_P(Generators, MayBeClosedByTheirOwnTasks) {
+  Shared<int> shared;
+  shared.generator.emplace(start(std::views::iota(0, 1000) | std::views::transform([&](int i) {
+                                   return [&, i] {
+                                     shared.made.wait();
+                                     if (i == 3) shared.generator->close();
+                                     return i;
+                                   };
+                                 })));
+  shared.made.count_down();
+  auto const seen = rest(*shared.generator);
+  EXPECT_LT(seen.size(), 1000U);
+  EXPECT_FALSE(shared.generator->next());
+  EXPECT_FALSE(shared.generator->failure());
+}
+
+TEST_P(Generators, MayBeClosedByACallNestedInTheirTasks) {
+  Shared<int> shared;
+  shared.generator.emplace(start(std::views::iota(0, 1000) | std::views::transform([&](int i) {
+                                   return [&, i] {
+                                     shared.made.wait();
+                                     Parallel(2).for_each(std::views::iota(0, 4), [&](int j) {
+                                       if (i == 1 && j == 2) shared.generator->close();
+                                     });
+                                     return i;
+                                   };
+                                 })));
+  shared.made.count_down();
+  EXPECT_LT(rest(*shared.generator).size(), 1000U);
+  EXPECT_FALSE(shared.generator->next());
+}
+
+TEST_P(Generators, MayBeClosedByOnProgress) {
+  Shared<int> shared;
+  auto const on_progress = [&](joblot::Progress const&) {
+    shared.made.wait();
+    shared.generator->close();
+  };
+  Options options{.n_jobs = GetParam().lazy ? 1 : 2, .batch_size = 1, .on_progress = on_progress};
+  shared.generator.emplace(start(Parallel(options), identities(1000)));
+  shared.made.count_down();
+  EXPECT_LT(rest(*shared.generator).size(), 1000U);
+  EXPECT_FALSE(shared.generator->next());
+}
+
+// Stopped with the task that made them.
+
+TEST_P(Generators, MadeInATaskAreAskedToStopWithIt) {
+  std::latch running(1);
+  auto const call = [&] {
+    Parallel{{.n_jobs = 2, .batch_size = 1}}.for_each(std::views::iota(0, 2), [&](int outer) {
+      if (outer == 1) {
+        running.wait();
+        throw std::domain_error("the other task");
+      }
+      auto results = start(std::vector<Task>{[&] {
+        running.count_down();
+        wait_for_stop();
+        return 1;
+      }});
+      EXPECT_EQ(results.next(), 1);
+    });
+  };
+  EXPECT_THROW(call(), std::domain_error);
+}
+
+TEST_P(Generators, MadeInATaskPassItsStopOnToTheirTokens) {
+  std::latch running(1);
+  auto const call = [&] {
+    Parallel{{.n_jobs = 2, .batch_size = 1}}.for_each(std::views::iota(0, 2), [&](int outer) {
+      if (outer == 1) {
+        running.wait();
+        throw std::domain_error("the other task");
+      }
+      std::atomic<int> stops = 0;
+      auto const waits = [&] {
+        std::stop_callback const callback(this_task::stop_token(), [&] { ++stops; });
+        running.count_down();
+        while (stops == 0) std::this_thread::yield();
+        return 1;
+      };
+      auto results = start(std::vector<Task>{[] { return 0; }, waits});
+      EXPECT_EQ(results.next(), 0);
+      EXPECT_EQ(results.next(), 1);
+    });
+  };
+  EXPECT_THROW(call(), std::domain_error);
+}
+
+#if defined(__unix__)
+// A forked child has its parent's generators without the threads that work for them.
+TEST_P(Generators, AreDroppedByAForkedChildAsTheyAre) {
+  auto const parent = ::getpid();
+  auto results = start(identities(1000));
+  EXPECT_TRUE(results.next());
+  pid_t const child = ::fork();
+  ASSERT_NE(child, -1);
+  if (child == 0) {
+    bool refused = GetParam().lazy;  // there a child could go on by itself
+    try {
+      while (!refused && results.next()) {
+      }
+    } catch (joblot::Error const&) {
+      refused = true;
+    }
+    { auto const dropped = std::move(results); }
+    ::_exit(refused && ::getpid() != parent ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(rest(results).size(), 999U);
+}
+#endif
 
 }  // namespace

@@ -21,6 +21,9 @@ inline namespace v1 {
 ///
 /// Dropping or closing it cancels what has not started, asks running tasks to stop and returns
 /// when they have. A task's exception comes out at its place; then the generator is finished.
+///
+/// `close()` may be called from its own tasks or `on_progress`, too, where it does not wait. In a
+/// child forked meanwhile its copy throws `Error` where it would wait, and is dropped as it is.
 template <class T>
 class Generator {
  public:
@@ -60,12 +63,12 @@ class Generator {
   Generator(Generator&&) noexcept = default;
   Generator& operator=(Generator&& other) noexcept {
     if (this != &other) {
-      close();
+      drop();
       stream_ = std::move(other.stream_);
     }
     return *this;
   }
-  ~Generator() { close(); }
+  ~Generator() { drop(); }
 
   /// Where the generator stands: a result that has been looked at is not given again.
   [[nodiscard]] Iterator begin() {
@@ -84,7 +87,7 @@ class Generator {
 
   /// Cancels what has not started, asks running tasks to stop, and returns when they have ended.
   void close() noexcept {
-    if (stream_) stream_->close();
+    if (stream_ && !leave_to_parent()) stream_->close();
   }
 
   /// The task whose exception came out of this generator, if one did.
@@ -104,6 +107,18 @@ class Generator {
   }
 
  private:
+  void drop() noexcept {
+    if (stream_ && !leave_to_parent()) stream_.reset();
+  }
+
+  /// In a forked child nothing is left to wait for, and nothing that could be destroyed safely:
+  /// locks may be held by threads that are not there.
+  bool leave_to_parent() noexcept {
+    if (!stream_->inherited()) return false;
+    static_cast<void>(stream_.release());
+    return true;
+  }
+
   std::unique_ptr<detail::Stream<T>> stream_;
 };
 

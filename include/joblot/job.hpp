@@ -98,9 +98,18 @@ class Job : public Work {
     if (plan.stop.stop_possible()) on_stop_.emplace(plan.stop, Cancel{this});
   }
 
-  /// Says whose task makes this call: it lives as long as the call, and does nothing else
-  /// meanwhile.
-  void nest_in(TaskContext* task) noexcept { enclosing_ = task; }
+  /// Says whose task makes this call, or runs the next step of it: that task does nothing else
+  /// meanwhile. Only while no worker is inside.
+  void nest_in(TaskContext* task) noexcept {
+    on_outer_stop_.reset();
+    relayed_ = false;
+    enclosing_ = task;
+  }
+
+  /// Whether this call is `outer` or nested in one of its tasks.
+  [[nodiscard]] bool is_part_of(Job const& outer) const noexcept {
+    return this == &outer || (enclosing_ != nullptr && enclosing_->job().is_part_of(outer));
+  }
 
   // What workers ask.
 
@@ -213,6 +222,13 @@ class Job : public Work {
  protected:
   ~Job() = default;
 
+  /// Sees to it that nobody outside touches this call any more: before anything of it is destroyed.
+  void let_go() noexcept {
+    watchdog_.reset();
+    on_stop_.reset();
+    on_outer_stop_.reset();
+  }
+
   /// Wakes workers and consumers that wait; after every halt.
   virtual void on_halt() noexcept {}
 
@@ -278,12 +294,13 @@ class Job : public Work {
     }
     if (timeout_) watch();
     auto source = task.source_;
+    bool const relay = enclosing_ != nullptr && !std::exchange(relayed_, true);
     lock.unlock();
-    if (enclosing_ != nullptr) {
-      std::call_once(relayed_, [this] {
-        auto const outer = enclosing_->job().stop_source(*enclosing_);
-        on_outer_stop_.emplace(outer.get_token(), Relay{this});
-      });
+    // Nobody waits for the one who does this: when it is done, every source of this call is stopped
+    // if the outer one has been.
+    if (relay) {
+      auto const outer = enclosing_->job().stop_source(*enclosing_);
+      on_outer_stop_.emplace(outer.get_token(), Relay{this});
     }
     return source;
   }
@@ -357,9 +374,7 @@ class Job : public Work {
 
   /// `complete`: if there is no error, all has been done.
   std::exception_ptr end(bool complete = true) noexcept {
-    watchdog_.reset();
-    on_stop_.reset();
-    on_outer_stop_.reset();
+    let_go();
     if (reporter_) {
       std::exception_ptr error;
       try {
@@ -397,8 +412,8 @@ class Job : public Work {
   std::optional<std::stop_callback<Cancel>> on_stop_;
 
   TaskContext* enclosing_ = nullptr;
-  std::once_flag relayed_;  // for tokens: made only if a task asks for one
-  std::optional<std::stop_callback<Relay>> on_outer_stop_;
+  bool relayed_ = false;  // guarded by mutex_; for tokens, made only if a task asks for one:
+  std::optional<std::stop_callback<Relay>> on_outer_stop_;  // written by the one who set it
 };
 
 /// Inside a task the caller's scopes are not in force.

@@ -98,6 +98,9 @@ class Loop final : public Job {
         batch_size_(plan.batch_size),
         neighbours_(ends == IndexClaims::Ends::two ? (workers + 1) / 2 : workers),
         claims_(Source::concurrent ? granules(source.total().value_or(0)) : 0, ends) {}
+  Loop(Loop const&) = delete;
+  Loop& operator=(Loop const&) = delete;
+  ~Loop() { this->let_go(); }
 
   /// Takes and runs tasks until there are none left.
   void run(int worker) noexcept override {

@@ -4,16 +4,23 @@
 #define JOBLOT_STREAM_HPP
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <exception>
 #include <memory>
 #include <optional>
 #include <utility>
 
+#if defined(__unix__) || defined(__APPLE__)
+#include <unistd.h>
+#endif
+
 #include <joblot/backend.hpp>
 #include <joblot/call.hpp>
 #include <joblot/claims.hpp>
+#include <joblot/error.hpp>
 #include <joblot/failure.hpp>
 #include <joblot/job.hpp>
 #include <joblot/loop.hpp>
@@ -37,6 +44,10 @@ class Stream {
     if (value_) return true;
     if (ended_) return false;
     for (;;) {
+      if (closing_) {
+        close();
+        return false;
+      }
       if (job().over()) return conclude();
       if (take()) {
         if (skip_ == 0) return true;
@@ -44,9 +55,12 @@ class Stream {
         value_.reset();
         continue;
       }
+      if (inherited()) {
+        throw Error("a generator was used in a forked child: its results belong to its parent");
+      }
       auto const stop_waiting = [&](std::size_t delivered) { return failed_here(delivered); };
       auto const waited = queue().wait(working_, stop_waiting);
-      if (waited == Queue::Waited::results) continue;
+      if (waited == Queue::Waited::results || closing_) continue;
       if (waited == Queue::Waited::end || !may_go_on()) return conclude();
       working_ = false;
       step();
@@ -68,12 +82,23 @@ class Stream {
   }
 
   /// Cancels what has not started, asks the rest to stop, and waits for it. Any number of times.
+  /// One of the call's own tasks, or its `on_progress`, does not wait, which would be for itself:
+  /// the consumer does when it comes back.
   void close() noexcept {
+    if (runs_here()) {
+      closing_ = true;
+      job().halt(0);
+      return;
+    }
     value_.reset();
     if (ended_) return;
     halt();
     job().abandon();
   }
+
+  /// Whether this is a forked child's copy of its parent's stream: the threads that work for it,
+  /// or wait for it, are not there.
+  [[nodiscard]] bool inherited() const noexcept { return process_ != current_process(); }
 
   /// The result at hand, to be looked at in place.
   [[nodiscard]] R& look() noexcept {
@@ -107,6 +132,15 @@ class Stream {
   /// Runs one batch in the consumer.
   virtual void step() noexcept = 0;
 
+  /// Before what it owns is destroyed.
+  void close_for_good() noexcept {
+    if (!ended_ && runs_here()) {
+      std::fputs("joblot: a generator was destroyed by one of its own tasks\n", stderr);
+      std::terminate();
+    }
+    close();
+  }
+
   /// Workers have been asked for; without a call the consumer does all by itself.
   void started(std::shared_ptr<Call> call) noexcept {
     call_ = std::move(call);
@@ -114,6 +148,19 @@ class Stream {
   }
 
  private:
+  static auto current_process() noexcept {
+#if defined(__unix__) || defined(__APPLE__)
+    return ::getpid();
+#else
+    return 0;  // cannot fork
+#endif
+  }
+
+  /// Whether the calling thread is in one of the call's tasks or in its `on_progress`.
+  [[nodiscard]] bool runs_here() noexcept {
+    return current_task != nullptr && current_task->job().is_part_of(job());
+  }
+
   bool take() {
     std::exception_ptr error;
     try {
@@ -137,7 +184,8 @@ class Stream {
   /// nothing is ready.
   [[nodiscard]] bool failed_here(std::size_t delivered) noexcept {
     auto const place = job().failed_at();
-    return job().over() || (place && (order_ == Order::completion || *place <= delivered));
+    return closing_ || job().over() ||
+           (place && (order_ == Order::completion || *place <= delivered));
   }
 
   [[nodiscard]] bool may_go_on() noexcept {
@@ -163,6 +211,8 @@ class Stream {
   std::shared_ptr<Call> call_;
   bool working_ = false;
   bool ended_ = false;
+  std::atomic<bool> closing_{false};  // closed from within: to be ended by the consumer
+  decltype(current_process()) process_ = current_process();
   std::optional<R> value_;  // the result at hand
   std::size_t value_index_ = 0;
   bool seen_ = false;                 // whether it has been looked at
@@ -180,6 +230,7 @@ class StreamOf final : public Stream<R> {
   StreamOf(Plan const& plan, std::uint64_t owner, Order order, int workers, View&& view, Body body)
       : Stream<R>(owner, order),
         backend_(plan.backend),
+        in_task_(current_task != nullptr),
         source_(std::forward<View>(view)),
         body_(std::move(body)),
         queue_(order, plan.window, -1),
@@ -195,7 +246,7 @@ class StreamOf final : public Stream<R> {
   }
   StreamOf(StreamOf const&) = delete;
   StreamOf& operator=(StreamOf const&) = delete;
-  ~StreamOf() override { this->close(); }
+  ~StreamOf() override { this->close_for_good(); }
 
  private:
   void start(Call& call) {
@@ -209,9 +260,15 @@ class StreamOf final : public Stream<R> {
 
   Job& job() noexcept override { return loop_; }
   ResultQueue<R>& queue() noexcept override { return queue_; }
-  void step() noexcept override { loop_.step(); }
+  void step() noexcept override {
+    // One made in a task is part of that task, which may go on in a task of its own.
+    if (in_task_) loop_.nest_in(current_task);
+    loop_.step();
+    if (in_task_) loop_.nest_in(nullptr);
+  }
 
   std::shared_ptr<Backend> backend_;  // kept as long as its threads may be in the call
+  bool in_task_;
   Source source_;
   Body body_;
   ResultQueue<R> queue_;
