@@ -211,6 +211,17 @@ TEST(Initializer, MayItselfMakeAParallelCall) {
   EXPECT_EQ(sum, 45);
 }
 
+void needs_another() {
+  Parallel{{.n_jobs = 2, .batch_size = 1}}.for_each(ten, [](int) {
+    Parallel{{.n_jobs = 2, .initializer = prepare<50>}}.for_each(ten, [](int) {});
+  });
+}
+
+TEST(Initializer, MayHaveTasksThatNeedAnotherOne) {
+  Parallel{{.n_jobs = 2, .initializer = needs_another}}.for_each(ten, [](int) {});
+  EXPECT_EQ(runs<50>, 1);
+}
+
 bool in_task = true;
 void looks_around() { in_task = joblot::this_task::stop_token().stop_possible(); }
 
