@@ -144,25 +144,26 @@ inline void check_promises(Options const& options, Backend const* named) {
   bool const sharedmem = options.require.has_value();
   if (sharedmem && options.prefer.has_value() && options.prefer.value() == Prefer::processes) {
     reject("require", "Require::sharedmem",
-           "it together with Prefer::threads; processes do not "
-           "share memory, so leave out prefer or require");
+           "Prefer::threads beside it, or none: processes do not share memory");
   }
   if (sharedmem && named != nullptr && !named->shares_memory()) {
     reject("require", "Require::sharedmem",
-           "it with a backend that shares memory, which " + std::string(named->name()) +
-               " does not; leave out backend or require");
+           "a backend beside it that shares memory, or none; " + std::string(named->name()) +
+               " does not");
   }
 }
 
 /// Workers that share memory are threads of this process: what these options promise cannot hold.
 inline void check_threads_can(Options const& options, Backend const& backend) {
   if (!backend.shares_memory()) return;
-  std::string const reason =
-      "only on a backend of worker processes; " + std::string(backend.name()) + " has none";
+  // The text is made only when it is needed: this is part of every call.
+  auto const refuse = [&](char const* option, AnyInteger value) {
+    reject(option, value.text(),
+           "only on a backend of worker processes; " + std::string(backend.name()) + " has none");
+  };
   if_given(options.inner_max_num_threads,
-           [&](AnyInteger n) { reject("inner_max_num_threads", n.text(), reason); });
-  if_given(options.max_tasks_per_child,
-           [&](AnyInteger n) { reject("max_tasks_per_child", n.text(), reason); });
+           [&](AnyInteger n) { refuse("inner_max_num_threads", n); });
+  if_given(options.max_tasks_per_child, [&](AnyInteger n) { refuse("max_tasks_per_child", n); });
 }
 
 /// `require` with a process backend by name is a contradiction whether or not there is that
@@ -172,7 +173,7 @@ inline void check_named_process_backend(Options const& options) {
   auto const* name = options.backend.value().name();
   if (name == nullptr || !names_process_backend(*name)) return;
   reject("require", "Require::sharedmem",
-         "it with a backend that shares memory, which " + quote_text(*name) + " does not");
+         "a backend beside it that shares memory, or none; " + quote_text(*name) + " does not");
 }
 
 }  // namespace joblot::detail

@@ -40,6 +40,7 @@ struct NoResults : SinkBase {
   struct Writer : WriterBase {
     template <class Run>
     static void strip(std::size_t first, std::size_t last, Run const& run) {
+#pragma GCC unroll 4
       for (auto i = first; i < last; ++i) static_cast<void>(run(i));
     }
   };
@@ -62,6 +63,7 @@ class PlacedResults : public SinkBase {
     R* values;
     template <class Run>
     void strip(std::size_t first, std::size_t last, Run const& run) const {
+#pragma GCC unroll 4
       for (auto i = first; i < last; ++i) values[i] = run(i);
     }
   };
