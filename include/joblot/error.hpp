@@ -35,6 +35,14 @@ class TimeoutError : public Error {
   std::size_t index_;
 };
 
+/// A callable, an argument or a result cannot go to another process. `what()` names the type, the
+/// reason and what to do. What the types tell is thrown before any task runs; what only a value
+/// tells is the error of its task.
+class NotShippableError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// The call was cancelled through the option `stop`.
 class CancelledError : public Error {
  public:
