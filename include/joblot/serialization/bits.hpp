@@ -82,7 +82,8 @@ template <class T>
 consteval std::size_t least_size() {
   if constexpr (is_bits<T>) {
     return sizeof(T);
-  } else if constexpr (std::is_same_v<T, bool>) {
+  } else if constexpr (std::is_same_v<T, bool> || std::is_pointer_v<T> ||
+                       std::is_member_function_pointer_v<T>) {
     return 1;
   } else if constexpr (std::is_enum_v<T>) {
     return sizeof(T);

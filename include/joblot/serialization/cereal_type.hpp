@@ -37,6 +37,23 @@ concept CerealLoaded = cereal::traits::is_input_serializable<T, probe::In>::valu
 template <class T>
 concept CerealType = std::is_class_v<T> && CerealSaved<T> && CerealLoaded<T>;
 
+/// The class a member template of which `&T::f<Archive>` points to.
+template <class Class, class Function>
+Class class_of(Function Class::*);
+
+/// The public function for cereal that `T` has is one of a base class and knows nothing of the
+/// members of `T`: it would write a slice.
+template <class T>
+concept InheritsCereal =
+    requires {
+      requires !std::is_same_v<
+          T, decltype(class_of(&T::template CEREAL_SERIALIZE_FUNCTION_NAME<probe::Out>))>;
+    } ||
+    requires {
+      requires !std::is_same_v<
+          T, decltype(class_of(&T::template CEREAL_SAVE_FUNCTION_NAME<probe::Out>))>;
+    };
+
 }  // namespace joblot::detail
 
 #endif

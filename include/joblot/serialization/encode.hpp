@@ -12,6 +12,7 @@
 
 #include <joblot/serialization/coder.hpp>
 #include <joblot/serialization/containers.hpp>
+#include <joblot/serialization/functions.hpp>
 #include <joblot/serialization/message.hpp>
 #include <joblot/serialization/pointers.hpp>
 

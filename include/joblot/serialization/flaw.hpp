@@ -64,6 +64,7 @@ enum class Problem {
   helper_with_state,
   not_default_constructible,
   half_cereal,
+  inherited_cereal,
   union_type,
   base_class,
   too_many_members,

@@ -144,6 +144,8 @@ consteval Flaw find_flaw() {
     return {Problem::weak_pointer, name};
   } else if constexpr (is_lambda<T>()) {
     return {is_nothing<T> ? Problem::none : Problem::capturing_lambda, name};
+  } else if constexpr (InheritsCereal<T>) {
+    return {Problem::inherited_cereal, name};
   } else if constexpr (CerealType<T>) {
     return {std::is_default_constructible_v<T> ? Problem::none : Problem::not_default_constructible,
             name};

@@ -137,6 +137,12 @@ class Reader {
     return raw.value;
   }
 
+  /// What `read` takes from the front of the bytes that are left.
+  template <class Read>
+  auto take(Read read) {
+    return read(message_.bytes);
+  }
+
   /// A number of elements of which each takes at least `element` bytes of the message.
   std::size_t length(std::size_t element) {
     auto const claimed = bits<std::uint64_t>();
