@@ -122,6 +122,10 @@ class ParentEnd {
       }
       parent = FileDescriptor(pair[0]);
       worker = FileDescriptor(pair[1]);
+      // What is on its way should fit into a core's cache: the kernel's own choice moves 100 MB in
+      // 30 ms here, 256 KiB in 23, 4 MiB in 45. If it fails, it is only slower.
+      int const buffer = 256 * 1024;
+      for (int const fd : pair) ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
     }
   };
 
