@@ -5,7 +5,6 @@
 
 #if defined(__linux__)
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -33,8 +32,9 @@ static_assert(std::atomic<Sleep>::is_always_lock_free);
 /// polls its socket; the other makes something, looks at the flag, and if it is set takes it back
 /// and sends one byte. All four are seq_cst, so that at least one of the two sees the other.
 ///
-/// The socket carries other bytes, too, and still none is taken for another: who took the flag back
-/// owes exactly one byte, sent before anything else, so the sleeper knows how many to take out.
+/// The socket carries bulk, too, and still no byte is taken for another. Who takes a flag back
+/// sends one byte, and one only, before it does anything else; so the sleeper knows how many it has
+/// to expect. And what is announced as bulk says how many such bytes were sent before it.
 class Bell {
  public:
   Bell(int socket, SleepFlag& mine, SleepFlag& other) noexcept
@@ -50,6 +50,7 @@ class Bell {
            (errno == EINTR || errno == ENOBUFS || errno == ENOMEM)) {
       std::this_thread::yield();
     }
+    ++sent_;
   }
 
   /// After this it has to look once more, then to poll the socket, then to call `awake`.
@@ -61,27 +62,47 @@ class Bell {
     if (mine_->exchange(Sleep::no) == Sleep::no) ++owed_;
   }
 
-  /// Bytes of the socket, the next ones, that did nothing but wake this end. Read them before
-  /// anything else and say so by `set_owed(0)`.
-  [[nodiscard]] std::size_t owed() const noexcept { return owed_; }
-  void set_owed(std::size_t bytes) noexcept { owed_ = bytes; }
+  /// Bytes sent so far only to wake the other end.
+  [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
 
-  /// More are never owed, as each is sent before the flag is looked at again.
+  /// Such bytes that are to come yet; some may be behind bulk that has not been read.
+  [[nodiscard]] std::size_t owed() const noexcept { return owed_; }
+
+  /// How many of them come before bulk that was announced after `sent` of them. To be read with it,
+  /// and then to be reported by `took`.
+  [[nodiscard]] std::size_t owed_before(std::uint64_t sent) const {
+    if (sent - taken_ > owed_ || owed_ > most_owed) without_a_word();
+    return static_cast<std::size_t>(sent - taken_);
+  }
+  void took(std::size_t bytes) noexcept {
+    owed_ -= bytes;
+    taken_ += bytes;
+  }
+
+  /// More are never owed: each is sent before its sender looks at a flag again.
   static constexpr std::size_t most_owed = 16;
 
  private:
-  // One that is owed and not there yet stays owed, and ends the next sleep too early.
+  // There is no bulk before them: this end has read what was announced, and of what is announced
+  // from now on the first byte comes after those that are owed now. One that is not there yet stays
+  // owed, and ends the next sleep too early.
   void take_bytes() {
     if (owed_ == 0) return;
-    if (owed_ > most_owed) throw BadChannel("the other process wakes this one without a word");
+    if (owed_ > most_owed) without_a_word();
     std::array<std::byte, most_owed> bytes;
-    auto const taken = ::recv(socket_, bytes.data(), owed_, MSG_DONTWAIT);
-    if (taken > 0) owed_ -= static_cast<std::size_t>(taken);
+    auto const got = ::recv(socket_, bytes.data(), owed_, MSG_DONTWAIT);
+    if (got > 0) took(static_cast<std::size_t>(got));
+  }
+
+  [[noreturn]] static void without_a_word() {
+    throw BadChannel("the other process woke this one, or says so, and did not");
   }
 
   int socket_;
   std::atomic<Sleep>* mine_;
   std::atomic<Sleep>* other_;
+  std::uint64_t sent_ = 0;
+  std::uint64_t taken_ = 0;
   std::size_t owed_ = 0;
 };
 

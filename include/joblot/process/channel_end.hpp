@@ -83,7 +83,7 @@ enum class Side { parent, worker };
 /// process is woken through the socket if it sleeps. Of any other message the ring has a record
 /// only, and the message follows through the socket, from where its blocks are to where they
 /// belong. The record is there before the first such byte is, so a byte in the socket that is
-/// neither owed (see Bell) nor announced cannot be.
+/// neither announced nor for waking (see Bell) cannot be.
 template <Side side>
 class ChannelEnd {
  public:
@@ -124,7 +124,9 @@ class ChannelEnd {
     if (send_broken_ || drop_rest(waiter) != Ready::message) return false;
     bool const small = is_small(message);
     auto const kind = small ? RecordHead::Kind::message : RecordHead::Kind::bulk;
-    auto const payload = small ? std::span(message.bytes) : std::span<std::byte const>();
+    auto const woken_before = bell_.sent();
+    auto const payload = small ? std::span<std::byte const>(message.bytes)
+                               : std::as_bytes(std::span(&woken_before, 1));
     while (!writer_.try_write(kind, header, payload)) {
       if (!wait_for_room(payload.size(), waiter)) return false;
     }
@@ -155,6 +157,10 @@ class ChannelEnd {
     in.message = {.bytes = {}, .block_sizes = {}, .fills = std::move(in.message.fills)};
     in.message.fills.clear();
     if (record->kind == RecordHead::Kind::bulk) {
+      std::uint64_t woken_before = 0;
+      if (record->payload.size() != sizeof woken_before) throw BadChannel("a bulk record is none");
+      std::memcpy(&woken_before, record->payload.data(), sizeof woken_before);
+      owed_ = bell_.owed_before(woken_before);
       in_prefix_ = true;
       prefix_got_ = 0;
       return receive_bulk(in, waiter);
@@ -269,10 +275,9 @@ class ChannelEnd {
   // The rest of what was announced: the sizes of what follows.
   template <class Waiter>
   Ready receive_prefix(Waiter& waiter) {
-    std::array<std::byte, Bell::most_owed + 2> owed;
-    if (bell_.owed() > owed.size()) throw BadChannel("a process wakes another without a word");
+    std::array<std::byte, Bell::most_owed> owed;
     list_.clear();
-    list_.add(owed.data(), bell_.owed());
+    list_.add(owed.data(), owed_);
     list_.add(&prefix_, sizeof prefix_);
     list_.advance(prefix_got_);
     if (auto const got = receive_all(socket_.get(), list_, waiter, prefix_got_);
@@ -280,7 +285,7 @@ class ChannelEnd {
       return got;
     }
     in_prefix_ = false;
-    bell_.set_owed(0);
+    bell_.took(owed_);
     constexpr auto most = std::uint64_t{1} << 60;  // so that no sum of two overflows
     auto const& [magic, total, bytes, blocks] = prefix_;
     if (magic != Prefix::right_magic || total > most || bytes > total ||
@@ -345,6 +350,7 @@ class ChannelEnd {
   IoList list_;
   std::vector<std::uint64_t> sizes_;
   Prefix prefix_;
+  std::size_t owed_ = 0;         // bytes before the prefix that did nothing but wake this end
   std::size_t prefix_got_ = 0;   // of the bytes owed and the prefix
   std::uint64_t bulk_left_ = 0;  // bytes of the current large message still in the socket
   bool in_prefix_ = false;       // its prefix, too
