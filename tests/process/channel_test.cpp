@@ -265,6 +265,29 @@ TEST(Channel, CarriesAMixToAWorkerThatSleepsInBetween) {
   EXPECT_EQ(worker.exit_status(), 0);
 }
 
+TEST(Channel, TellsWakingBytesFromBlocksBeforeAndBehindThem) {
+  Worker worker([](WorkerEnd& end) {
+    std::mt19937 random(1);
+    Bytes const block(10, std::byte{1});
+    for (std::uint64_t i = 0; i < 5'000; ++i) {
+      OutMessage message;
+      if (random() % 2 == 0) message.blocks.push_back({block.data(), block.size()});
+      if (!end.send({.index = i}, message)) return 1;
+      for (auto pause = random() % 5'000; pause > 0; --pause) joblot::detail::relax_cpu();
+    }
+    return do_nothing(end);
+  });
+  Incoming in;
+  for (std::uint64_t i = 0; i < 5'000; ++i) {
+    ASSERT_EQ(worker.next(in), Ready::message);
+    ASSERT_EQ(in.header.index, i);
+    for (auto const& block : ask_for_blocks(in.message)) {
+      ASSERT_EQ(worker.end.receive_blocks(in.message, worker.interrupt), Ready::message);
+      ASSERT_EQ(block, Bytes(10, std::byte{1}));
+    }
+  }
+}
+
 TEST(Channel, CarriesEmptyMessagesAndEmptyBlocks) {
   Worker worker(echo);
   Incoming in;
