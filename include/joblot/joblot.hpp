@@ -15,6 +15,7 @@
 #include <joblot/parallel.hpp>
 #include <joblot/progress.hpp>
 #include <joblot/range.hpp>
+#include <joblot/register_exception.hpp>
 #include <joblot/registry.hpp>
 #include <joblot/task.hpp>
 #include <joblot/this_task.hpp>

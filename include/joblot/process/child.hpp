@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #if defined(__linux__)
-#include <cstring>
 #include <utility>
 
 #include <errno.h>
@@ -20,24 +19,11 @@
 #include <unistd.h>
 #endif
 
+#include <joblot/signal_text.hpp>
+
 namespace joblot::detail {
 
 #if defined(__linux__)
-
-/// What the system calls a signal, for messages. Not strsignal(), which may share its buffer with
-/// other threads and translates.
-[[nodiscard]] inline std::string signal_description(int signal) {
-#if defined(__GLIBC_PREREQ)
-#if __GLIBC_PREREQ(2, 32)
-  char const* const text = ::sigdescr_np(signal);
-#else
-  char const* const text = ::strsignal(signal);
-#endif
-#else
-  char const* const text = ::strsignal(signal);
-#endif
-  return text != nullptr ? text : "unknown signal";
-}
 
 /// How a process ended. At most one of the two is there; neither if nobody can tell.
 struct ExitStatus {
@@ -49,7 +35,7 @@ struct ExitStatus {
   /// Continues a sentence: "process 123 ...".
   [[nodiscard]] std::string describe() const {
     if (signal) {
-      return fmt::format("was killed by signal {} ({})", *signal, signal_description(*signal));
+      return "was killed by " + signal_text(*signal);
     }
     if (exit_status) return fmt::format("exited with status {}", *exit_status);
     return "ended with a status that is not known (reaped by the program)";
