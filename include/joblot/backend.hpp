@@ -27,6 +27,10 @@ class Backend {
   /// Whether tasks see and change the caller's memory.
   [[nodiscard]] virtual bool shares_memory() const { return true; }
 
+  /// Whether tasks run in worker processes of the library, one for each seat. For its own backends:
+  /// the threads that `start` brings then see to the workers.
+  [[nodiscard]] virtual bool runs_in_worker_processes() const { return false; }
+
   /// Arranges that `call->work(w)` runs once for each w in 1 .. call->n_jobs()-1, each on a thread
   /// of its own, and returns without waiting (w = 0 is the caller's). A backend that cannot give
   /// all of them gives fewer; it lets go of `call` when it will give no more. What it throws fails

@@ -20,6 +20,10 @@ template <class T>
 struct RepeatableArgument<std::reference_wrapper<T>> {
   using type = T&;
 };
+/// How a task travels to a worker process.
+template <class T>
+struct Parcel;
+
 template <class T>
 using repeatable_argument_t = typename RepeatableArgument<T>::type;
 
@@ -62,6 +66,8 @@ class DelayedCall {
   }
 
  private:
+  friend struct detail::Parcel<DelayedCall>;
+
   F function_;
   std::tuple<Args...> arguments_;
 };

@@ -44,6 +44,8 @@ class TaskContext {
 
   [[nodiscard]] std::size_t index() const noexcept { return static_cast<std::size_t>(index_); }
   void set_index(std::size_t index) noexcept { index_ = static_cast<Index>(index); }
+  [[nodiscard]] int attempt() const noexcept { return attempt_; }
+  void set_attempt(int attempt) noexcept { attempt_ = attempt; }
   [[nodiscard]] int worker_id() const noexcept { return worker_id_; }
   [[nodiscard]] Job& job() const noexcept { return job_; }
 
@@ -54,6 +56,7 @@ class TaskContext {
   Job& job_;
   int worker_id_;
   Index index_{};
+  int attempt_ = 1;
   std::stop_source source_{std::nostopstate};  // guarded by the job's lock, as are these:
   std::size_t source_index_ = 0;               // the task it belongs to
   bool listed_ = false;
@@ -72,7 +75,9 @@ class Job : public Work {
   enum class OnFailure { stop_all, stop_later };
 
   Job(Plan const& plan, int workers, OnFailure on_failure)
-      : timeout_(plan.timeout), workers_(workers), on_failure_(on_failure) {}
+      : timeout_(plan.workers ? std::nullopt : plan.timeout),  // else the workers' drivers look
+        workers_(workers),
+        on_failure_(on_failure) {}
   Job(Job const&) = delete;
   Job& operator=(Job const&) = delete;
 
@@ -143,14 +148,14 @@ class Job : public Work {
 
   /// A task threw. Of several the lowest index wins; what fails because the call was cancelled from
   /// outside is no failure.
-  void fail(std::size_t index, int worker_id, std::exception_ptr error) noexcept {
-    record({std::move(error), index, worker_id, Origin::task});
+  void fail(std::size_t index, int worker_id, std::exception_ptr error, int attempt = 1) noexcept {
+    record({std::move(error), index, worker_id, Origin::task, attempt});
     halt(on_failure_ == OnFailure::stop_later ? index : 0);
   }
 
   /// The input range threw instead of giving the element `index`.
   void fail_range(std::size_t index, std::exception_ptr error) noexcept {
-    record({std::move(error), index, 0, Origin::range});
+    record({.error = std::move(error), .index = index, .origin = Origin::range});
     halt(on_failure_ == OnFailure::stop_later ? index : 0);
   }
 
@@ -216,7 +221,7 @@ class Job : public Work {
   /// The task whose exception is the call's error.
   [[nodiscard]] std::optional<TaskFailure> failed_task() const noexcept {
     if (failure_.error == nullptr || failure_.origin != Origin::task) return std::nullopt;
-    return TaskFailure{failure_.index, failure_.worker_id, 1};
+    return TaskFailure{failure_.index, failure_.worker_id, failure_.attempt};
   }
 
  protected:
@@ -244,6 +249,7 @@ class Job : public Work {
     std::size_t index = 0;
     int worker_id = 0;
     Origin origin = Origin::task;
+    int attempt = 1;
   };
   struct Cancel {
     Job* job;
@@ -265,7 +271,7 @@ class Job : public Work {
   };
 
   void fail_report(std::exception_ptr error) noexcept {
-    record({std::move(error), 0, 0, Origin::report});
+    record({.error = std::move(error), .origin = Origin::report});
     over_.store(true);
     halt(0);
   }
@@ -382,7 +388,7 @@ class Job : public Work {
       } catch (...) {
         error = std::current_exception();
       }
-      if (error) record({std::move(error), 0, 0, Origin::report});
+      if (error) record({.error = std::move(error), .origin = Origin::report});
     }
     if (failure_.error == nullptr && cancelled_) {
       return error_of([] { return CancelledError("the call was cancelled: stop was requested"); });

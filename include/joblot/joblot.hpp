@@ -17,6 +17,8 @@
 #include <joblot/range.hpp>
 #include <joblot/register_exception.hpp>
 #include <joblot/registry.hpp>
+#include <joblot/serialization/by_value.hpp>
+#include <joblot/serialization/shippable.hpp>
 #include <joblot/task.hpp>
 #include <joblot/this_task.hpp>
 #include <joblot/version.hpp>

@@ -13,12 +13,15 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <joblot/batching.hpp>
 #include <joblot/claims.hpp>
+#include <joblot/error.hpp>
 #include <joblot/job.hpp>
 #include <joblot/outcome.hpp>
 #include <joblot/plan.hpp>
+#include <joblot/remote/seat.hpp>
 #include <joblot/source.hpp>
 #include <joblot/task.hpp>
 
@@ -88,6 +91,11 @@ class Loop final : public Job {
  public:
   using Items = typename Source::Items;
   using Writer = typename Sink::Writer;
+  using Reference = typename Source::Reference;
+  using Result = result_of_t<Source, Body>;
+  using Parcels = detail::Parcels<Reference, Body, Result>;
+  static constexpr bool outcomes = failing == Failing::is_outcome;
+  using Outcomes = Outcome<std::conditional_t<std::is_void_v<Result>, void, std::decay_t<Result>>>;
 
   Loop(Plan const& plan, int workers, OnFailure on_failure, IndexClaims::Ends ends, Source& source,
        Body const& body, Sink& sink)
@@ -96,14 +104,28 @@ class Loop final : public Job {
         body_(body),
         sink_(sink),
         batch_size_(plan.batch_size),
+        workers_(plan.workers),
+        remote_settings_{.timeout = plan.timeout, .retries = plan.retries},
         neighbours_(ends == IndexClaims::Ends::two ? (workers + 1) / 2 : workers),
         claims_(Source::concurrent ? granules(source.total().value_or(0)) : 0, ends) {}
   Loop(Loop const&) = delete;
   Loop& operator=(Loop const&) = delete;
   ~Loop() { this->let_go(); }
 
+  /// Throws `NotShippableError` if tasks are to run in worker processes and their types cannot go
+  /// there.
+  static void check_can_travel(Plan const& plan) {
+    if constexpr (!Parcels::possible) {
+      if (plan.workers) throw NotShippableError(Parcels::why_not());
+    }
+  }
+
   /// Takes and runs tasks until there are none left.
   void run(int worker) noexcept override {
+    if (workers_) {
+      remote(worker, [this](auto& seat) { seat.run(remote_settings_); });
+      return;
+    }
     Worker self(*this, worker, worker + sink_.worker_offset());
     while (run_batch(self)) {
     }
@@ -113,25 +135,55 @@ class Loop final : public Job {
 
   /// Takes and runs one batch; false if there was none left. For a consumer that runs the tasks.
   bool step() noexcept {
+    if (workers_) {
+      bool ran = false;
+      remote(0, [&](auto& seat) { ran = seat.step(remote_settings_); });
+      return ran;
+    }
     Worker self(*this, 0, 0);
     self.sizer = BatchSizer(batch_size_.value_or(1), 1, 1, 1);
     return run_batch(self);
   }
 
  private:
+  template <class L>
+  friend class RemoteSeat;
+
   using Clock = std::chrono::steady_clock;
+  /// Lets `use` work with a seat whose tasks run in a worker process.
+  template <class Use>
+  void remote(int worker, Use use) noexcept {
+    if constexpr (Parcels::possible) {
+      std::exception_ptr error;
+      try {
+        RemoteSeat<Loop> seat(*this, worker, worker + sink_.worker_offset(), *workers_);
+        use(seat);
+        return;
+      } catch (...) {
+        error = std::current_exception();
+      }
+      fail_range(0, std::move(error));
+    }
+  }
+
+  /// A batch on its way: its elements, and where its results go.
+  struct Batch {
+    explicit Batch(Loop& loop) : writer(loop.sink_.writer()) {}
+
+    Items items;
+    Writer writer;
+  };
 
   /// What one worker needs while it works.
   struct Worker {
     Worker(Loop& loop, int seat_number, int worker_id)
         : context(loop, worker_id),
-          writer(loop.sink_.writer()),
+          batch(loop),
           sizer(loop.batch_size_, loop.workers(), loop.neighbours_, most_at_once),
           seat(seat_number) {}
 
     TaskContext context;
-    Items items;
-    Writer writer;
+    Batch batch;
     BatchSizer sizer;
     int seat;
     bool range_failed = false;                    // the error thrown is the range's
@@ -148,25 +200,30 @@ class Loop final : public Job {
   }
 
   bool run_batch(Worker& self) noexcept {
-    auto const claim = take(self);
+    auto const claim = take(self, self.batch);
     if (claim.count == 0) return false;
     auto const begun = self.free_since ? *self.free_since : Clock::now();
     run_claim(self, claim);
     // Not when the next ones are read: the range may wait for what the old ones hold.
-    self.items.clear();
+    self.batch.items.clear();
     auto const ended = Clock::now();
     self.sizer.ran(claim.count, ended - begun);
     if constexpr (Source::concurrent && !Sink::ordered) self.free_since = ended;
     return true;
   }
 
-  Claim take(Worker& self) noexcept {
+  /// Whether a worker that has another batch under way takes one more: then it must not wait for
+  /// anything, because that may be what others wait for.
+  enum class Patience { waits, does_not_wait };
+
+  /// Takes the next batch; none if there are none left, or none without waiting.
+  Claim take(Worker& self, Batch& batch, Patience patience = Patience::waits) noexcept {
     std::exception_ptr error;
     try {
       if constexpr (Source::concurrent && !Sink::ordered) {
-        return take_side_by_side(self);
+        return take_side_by_side(self, batch);
       } else {
-        return take_in_turn(self, error);
+        return take_in_turn(self, batch, patience, error);
       }
     } catch (...) {
       error = std::current_exception();
@@ -176,7 +233,7 @@ class Loop final : public Job {
     return {};
   }
 
-  Claim take_side_by_side(Worker& self) {
+  Claim take_side_by_side(Worker& self, Batch& batch) {
     if (stop_at() == 0) return {};
     auto const granule = sink_.granule();
     auto claim = claims_.take(self.seat, [&](std::size_t left, bool at_home) {
@@ -187,7 +244,7 @@ class Loop final : public Job {
     dispatched(claim.count);
     if (claims_.empty()) exhausted();
     self.context.set_index(claim.first);
-    self.writer.begin(claim);
+    batch.writer.begin(claim);
     return claim;
   }
 
@@ -198,34 +255,40 @@ class Loop final : public Job {
   }
 
   /// One worker at a time: waits for room, reads, and makes the claim known, in order.
-  Claim take_in_turn(Worker& self, std::exception_ptr& error) {
-    std::lock_guard const lock(reading_);
-    if (!self.writer.wait_for_room([this] { return stop_at() <= claimed_; })) return {};
+  Claim take_in_turn(Worker& self, Batch& batch, Patience patience, std::exception_ptr& error) {
+    std::unique_lock lock(reading_, std::defer_lock);
+    if (patience == Patience::waits) {
+      lock.lock();
+      if (!batch.writer.wait_for_room([this] { return stop_at() <= claimed_; })) return {};
+    } else if (!Source::concurrent || !lock.try_lock() || stop_at() <= claimed_ ||
+               !batch.writer.has_room()) {
+      return {};
+    }
     Claim claim;
     auto const total = source_.total();
     if constexpr (Source::concurrent) {
       claim =
           in_tasks(claims_.take(0, [&](std::size_t left, bool) { return self.sizer.next(left); }));
     } else {
-      claim = read(self, error);
+      claim = read(self, batch, error);
     }
     auto const end = claim.first + claim.count;
     if (claim.count > 0) {
       claimed_ = end;
       dispatched(claim.count);
       self.context.set_index(claim.first);
-      self.writer.begin(claim);
+      batch.writer.begin(claim);
     }
     if (error) {
       fail_range(end, std::exchange(error, nullptr));
     } else if (claim.count == 0 || (total && end == *total)) {
       exhausted();
-      self.writer.ended();
+      batch.writer.ended();
     }
     return claim;
   }
 
-  Claim read(Worker& self, std::exception_ptr& error) {
+  Claim read(Worker& self, Batch& batch, std::exception_ptr& error) {
     auto const first = source_.position();
     auto const total = source_.total();
     auto const left =
@@ -234,7 +297,7 @@ class Loop final : public Job {
     auto const granule = sink_.granule();
     auto const wanted = (std::max<std::size_t>)(self.sizer.next(left) / granule, 1) * granule;
     try {
-      source_.read(self.items, (std::min)(wanted, left));
+      source_.read(batch.items, (std::min)(wanted, left));
     } catch (...) {
       error = std::current_exception();
     }
@@ -254,7 +317,7 @@ class Loop final : public Job {
         } else {
           run_strip<false>(self, begin, last);
         }
-        self.writer.publish(last);
+        self.batch.writer.publish(last);
         completed(last - begin);
         begin = last;
       }
@@ -279,15 +342,14 @@ class Loop final : public Job {
   /// registers to itself is a tenth faster.
   template <bool timed>
   [[gnu::noinline]] void run_strip(Worker& self, std::size_t first, std::size_t last) {
-    using Result = result_of_t<Source, Body>;
     // A reference may refer to the element, which may be a temporary of this function.
     constexpr bool may_dangle =
         std::is_rvalue_reference_v<Result> ||
         (std::is_reference_v<Result> && !std::is_lvalue_reference_v<typename Source::Reference>);
     using Returned = std::conditional_t<may_dangle, std::decay_t<Result>, Result>;
-    auto const element = source_.elements(self.items);
+    auto const element = source_.elements(self.batch.items);
     auto const& body = body_;
-    self.writer.strip(first, last, [&](std::size_t index) -> decltype(auto) {
+    self.batch.writer.strip(first, last, [&](std::size_t index) -> decltype(auto) {
       self.context.set_index(index);
       auto&& item = read_item(self, element, index);
       using Item = decltype(item);
@@ -312,7 +374,7 @@ class Loop final : public Job {
   void failed(Worker& self, std::size_t begin, std::exception_ptr error) noexcept {
     auto const index = self.context.index();
     try {
-      self.writer.publish(index);
+      self.batch.writer.publish(index);
     } catch (...) {  // there is an error to report already
     }
     if (self.range_failed) {
@@ -323,13 +385,21 @@ class Loop final : public Job {
     if (index > begin) completed(index - begin);
   }
 
-  void on_halt() noexcept override { sink_.wake_all(); }
+  void on_halt() noexcept override {
+    sink_.wake_all();
+    std::lock_guard const lock(leases_lock_);
+    for (auto* lease : leases_) lease->wake();
+  }
   bool overdue_task_fails() const noexcept override { return failing == Failing::ends_call; }
 
   Source& source_;
   Body const& body_;
   Sink& sink_;
   std::optional<std::size_t> batch_size_;
+  std::optional<WorkerSpec> workers_;  // tasks run in worker processes
+  RemoteSettings remote_settings_;
+  std::mutex leases_lock_;
+  std::vector<WorkerLease*> leases_;  // to be woken by a halt; guarded by leases_lock_
   int neighbours_;
   IndexClaims claims_;
   std::mutex reading_;

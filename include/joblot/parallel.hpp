@@ -37,16 +37,6 @@
 namespace joblot {
 namespace detail {
 
-/// f(x) for each element, as const: it is called from several threads at once.
-template <class F>
-struct Apply {
-  F const& function;
-  template <class T>
-  decltype(auto) operator()(T&& element) const {
-    return std::invoke(function, std::forward<T>(element));
-  }
-};
-
 template <class R>
 using reference_t = std::ranges::range_reference_t<std::views::all_t<R>>;
 template <class R>
@@ -316,9 +306,10 @@ class Parallel {
     using Body = detail::RunTask<detail::owns_elements<R>>;
     using Stream = detail::StreamOf<Kept, detail::source_for<R>, Body, failing>;
     // Inside a task it is lazy, else all threads could wait for each other.
-    bool const lazy = plan_.n_jobs == 1 || detail::current_task != nullptr;
+    bool const lazy = (plan_.n_jobs == 1 && !plan_.workers) || detail::current_task != nullptr;
     try {
-      detail::initialize_process(plan_.initializer);
+      Stream::check_can_travel(plan_);
+      if (!plan_.workers) detail::initialize_process(plan_.initializer);
       return Generator<Kept>(
           std::make_unique<Stream>(plan_, id_.value(), order, lazy ? 0 : plan_.n_jobs,
                                    std::views::all(std::forward<R>(tasks)), Body()));
@@ -340,12 +331,13 @@ class Parallel {
   /// Runs all tasks of the source; throws what makes the call fail.
   template <detail::Failing failing, class Source, class Body, class Sink>
   void run(detail::Plan const& plan, Source& source, Body const& body, Sink& sink) const {
-    detail::initialize_process(plan.initializer);
+    using Loop = detail::Loop<Source, Body, Sink, failing>;
+    Loop::check_can_travel(plan);
+    if (!plan.workers) detail::initialize_process(plan.initializer);
     auto const workers = detail::workers_for(plan, source.total());
     using Ends = detail::IndexClaims::Ends;
     auto const ends = workers > 1 && !plan.batch_size && !plan.window_given ? Ends::two : Ends::one;
-    detail::Loop<Source, Body, Sink, failing> loop(plan, workers, detail::Job::OnFailure::stop_all,
-                                                   ends, source, body, sink);
+    Loop loop(plan, workers, detail::Job::OnFailure::stop_all, ends, source, body, sink);
     loop.nest_in(detail::current_task);
     loop.open(plan, source.total());
     if (workers == 1) {

@@ -20,6 +20,7 @@
 #include <joblot/options.hpp>
 #include <joblot/progress.hpp>
 #include <joblot/registry.hpp>
+#include <joblot/remote/worker_spec.hpp>
 #include <joblot/setting.hpp>
 #include <joblot/terminal.hpp>
 
@@ -46,6 +47,8 @@ struct Plan {
   bool window_given = false;
   std::optional<std::size_t> batch_size;  // none = auto
   Initializer initializer = nullptr;
+  std::optional<WorkerSpec> workers;  // tasks run in processes of this kind
+  int retries = 0;
   std::function<void(Progress const&)> on_progress;
   bool progress_bar = false;
   std::stop_token stop;
@@ -77,15 +80,18 @@ Setting<T> const& in_force(Options const& own, Setting<T> Options::*field) {
 
 /// The backend for these options: by name or object, else a scope's, else the default.
 /// `prefer` is a soft hint for when no backend is named: `Prefer::threads` passes over a default
-/// backend that does not share memory; `Prefer::processes` is met by threads as long as there are
-/// no worker processes.
+/// backend that does not share memory; `Prefer::processes` takes worker processes.
 inline void choose_backend(Options const& own, Plan& plan) {
   auto const& choice = in_force(own, &Options::backend);
   bool const sharedmem = in_force(own, &Options::require).has_value();
   auto const& prefer = in_force(own, &Options::prefer);
   bool const prefers_threads = prefer.has_value() && prefer.value() == Prefer::threads;
-  plan.backend =
-      choice.has_value() ? make_backend(choice.value()) : Registry::instance().make_default();
+  bool const prefers_processes = prefer.has_value() && prefer.value() == Prefer::processes;
+  if (choice.has_value()) {
+    plan.backend = make_backend(choice.value());
+  } else {
+    plan.backend = prefers_processes ? loky_backend() : Registry::instance().make_default();
+  }
   check_promises(own, own.backend.has_value() ? plan.backend.get() : nullptr);
   if (plan.backend->shares_memory()) return;
   // A scope's `require` is a hard constraint, too.
@@ -107,6 +113,22 @@ inline int resolve_n_jobs(int asked) {
   return asked > 0 ? asked : (std::max)(cpu_count() + 1 + asked, 1);
 }
 
+/// What the worker processes of a call have to be.
+inline WorkerSpec worker_spec(Options const& own, Plan const& plan) {
+  WorkerSpec spec{.initializer = plan.initializer,
+                  .threads = (std::max)(cpu_count() / plan.n_jobs, 1)};
+  if_given(in_force(own, &Options::inner_max_num_threads), [&](AnyInteger n) {
+    spec.threads = checked_int("inner_max_num_threads", n, 1, "1 or more, or std::nullopt");
+  });
+  auto const& idle = in_force(own, &Options::idle_worker_timeout);
+  if (idle.has_value()) {
+    spec.idle_timeout = checked_duration("idle_worker_timeout", idle.value());
+  } else if (idle.is_set()) {
+    spec.idle_timeout.reset();
+  }
+  return spec;
+}
+
 /// What a `Parallel` made with these options here and now will do. Throws `InvalidOption`.
 inline Plan resolve(Options const& own) {
   check_values(own);
@@ -114,9 +136,13 @@ inline Plan resolve(Options const& own) {
   Plan plan;
   choose_backend(own, plan);
   check_threads_can(own, *plan.backend);
-  if_given(in_force(own, &Options::n_jobs),
-           [&](AnyInteger n) { plan.n_jobs_asked = checked_n_jobs(n); });
-  plan.n_jobs = plan.backend->effective_n_jobs(resolve_n_jobs(plan.n_jobs_asked));
+  auto asked = worker_share.threads;  // in a worker process, unless n_jobs is given
+  if_given(in_force(own, &Options::n_jobs), [&](AnyInteger n) {
+    plan.n_jobs_asked = checked_n_jobs(n);
+    asked = 0;
+  });
+  plan.n_jobs =
+      plan.backend->effective_n_jobs(asked > 0 ? asked : resolve_n_jobs(plan.n_jobs_asked));
   if (plan.n_jobs < 1) {
     throw Error(std::string(plan.backend->name()) + " has no active worker: effective_n_jobs is " +
                 std::to_string(plan.n_jobs));
@@ -137,6 +163,9 @@ inline Plan resolve(Options const& own) {
   if_given(in_force(own, &Options::progress_bar),
            [&](Flag bar) { plan.progress_bar = bar.value(); });
   if_given(in_force(own, &Options::stop), [&](auto const& stop) { plan.stop = stop; });
+  if_given(in_force(own, &Options::retries),
+           [&](AnyInteger n) { plan.retries = checked_int("retries", n, 0, "0 or more"); });
+  if (plan.backend->runs_in_worker_processes()) plan.workers = worker_spec(own, plan);
   return plan;
 }
 

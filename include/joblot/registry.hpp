@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include <joblot/backend.hpp>
+#include <joblot/backends/loky.hpp>
 #include <joblot/backends/sequential.hpp>
 #include <joblot/backends/threading.hpp>
 #include <joblot/error.hpp>
@@ -45,7 +46,9 @@ inline std::shared_ptr<Backend> const& sequential_backend() {
   return built_in_backend<SequentialBackend>();
 }
 
-/// Whether the name belongs to a backend of worker processes, which this version does not have.
+inline std::shared_ptr<Backend> const& loky_backend() { return built_in_backend<LokyBackend>(); }
+
+/// Whether the name belongs to a backend of worker processes.
 inline bool names_process_backend(std::string_view name) {
   return name == "loky" || name == "multiprocessing";
 }
@@ -88,6 +91,7 @@ class Registry {
     }
     if (name == "threading") return threading_backend();
     if (name == "sequential") return sequential_backend();
+    if (name == "loky") return loky_backend();
     if (names_process_backend(name)) {
       throw InvalidOption("backend = " + quote_text(name) +
                           " is not available in this version of joblot. Allowed: " + known_names() +
@@ -124,7 +128,7 @@ class Registry {
 
   /// All names, sorted, as a text.
   [[nodiscard]] std::string known_names() const {
-    std::set<std::string, std::less<>> names{"sequential", "threading"};
+    std::set<std::string, std::less<>> names{"loky", "sequential", "threading"};
     if (auto const* table = newest()) {
       for (auto const& [name, factory] : table->factories) names.insert(name);
     }

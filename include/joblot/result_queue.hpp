@@ -65,6 +65,11 @@ class ResultQueue {
       return !stopped();
     }
 
+    [[nodiscard]] bool has_room() {
+      std::lock_guard const lock(queue_.mutex_);
+      return queue_.has_room();
+    }
+
     void begin(Claim claim) {
       batch_ = std::make_shared<Batch>();
       batch_->first = claim.first;

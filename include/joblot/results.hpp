@@ -29,6 +29,7 @@ struct SinkBase {
     static bool wait_for_room(Stopped stopped) noexcept {
       return !stopped();
     }
+    static constexpr bool has_room() noexcept { return true; }
     static constexpr void begin(Claim /*claim*/) noexcept {}
     static constexpr void publish(std::size_t /*last*/) noexcept {}
     static constexpr void ended() noexcept {}

@@ -224,7 +224,11 @@ class Stream {
 /// The stream of a call whose tasks have these types.
 template <class R, class Source, class Body, Failing failing>
 class StreamOf final : public Stream<R> {
+  using Loop = detail::Loop<Source, Body, ResultQueue<R>, failing>;
+
  public:
+  static void check_can_travel(Plan const& plan) { Loop::check_can_travel(plan); }
+
   /// `workers` bring results ahead of the consumer; none: the consumer runs the tasks.
   template <class View>
   StreamOf(Plan const& plan, std::uint64_t owner, Order order, int workers, View&& view, Body body)
@@ -272,7 +276,7 @@ class StreamOf final : public Stream<R> {
   Source source_;
   Body body_;
   ResultQueue<R> queue_;
-  Loop<Source, Body, ResultQueue<R>, failing> loop_;
+  Loop loop_;
 };
 
 }  // namespace joblot::detail

@@ -70,6 +70,16 @@ struct RunTask {
   }
 };
 
+/// f(x) for each element, as const: it is called from several threads at once.
+template <class F>
+struct Apply {
+  F const& function;
+  template <class T>
+  decltype(auto) operator()(T&& element) const {
+    return std::invoke(function, std::forward<T>(element));
+  }
+};
+
 }  // namespace detail
 }  // namespace joblot
 

@@ -21,7 +21,9 @@ namespace this_task {
 }
 
 /// 1 on the first run, more if the task was lost with its worker and is run again.
-[[nodiscard]] inline int attempt() noexcept { return 1; }
+[[nodiscard]] inline int attempt() noexcept {
+  return detail::current_task != nullptr ? detail::current_task->attempt() : 1;
+}
 
 /// The worker that runs the task, 0 .. n_jobs-1. Two tasks of one call with the same worker never
 /// overlap, and the earlier happens before the later: scratch space per worker needs no lock.

@@ -29,6 +29,16 @@ class TupleCall {
     table(std::index_sequence_for<Tasks...>())[index](*this);
   }
 
+  template <std::size_t index>
+  [[nodiscard]] auto& task() const {
+    return std::get<index>(tasks_);
+  }
+  /// Where the result of a task that runs elsewhere is put.
+  template <std::size_t index>
+  [[nodiscard]] auto& result() const {
+    return std::get<index>(results_);
+  }
+
   /// The task to blame if a result cannot be moved: the first one for which that can happen.
   static constexpr std::size_t first_fragile() {
     std::size_t index = 0;

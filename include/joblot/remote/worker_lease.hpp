@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+// A worker process in the hands of one seat of a call.
+#ifndef JOBLOT_REMOTE_WORKER_LEASE_HPP
+#define JOBLOT_REMOTE_WORKER_LEASE_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <joblot/error.hpp>
+#include <joblot/process/channel.hpp>
+#include <joblot/process/child.hpp>
+#include <joblot/process/remote_exception.hpp>
+#include <joblot/remote/messages.hpp>
+#include <joblot/remote/worker_pool.hpp>
+#include <joblot/remote/worker_spec.hpp>
+
+namespace joblot::detail {
+
+/// The worker died under what was being done with it.
+struct WorkerGone {};
+
+/// Lends one worker at a time from the pool, and gives it back if it has nothing left to do. One
+/// thread, but `wake`.
+class WorkerLease final : public BlockReceiver {
+ public:
+  explicit WorkerLease(WorkerSpec spec) : spec_(spec) {}
+  WorkerLease(WorkerLease const&) = delete;
+  WorkerLease& operator=(WorkerLease const&) = delete;
+  ~WorkerLease() {
+    if (!worker_ || killed_ || !ready_) return;
+    try {
+      WorkerPool::instance().give_back(std::move(worker_));
+    } catch (...) {  // no memory to keep it: it ends here
+    }
+  }
+
+  /// Wakes the thread that waits or sends. Any thread.
+  void wake() noexcept {
+    std::lock_guard const lock(mutex_);
+    if (worker_) {
+      worker_->interrupt.raise();
+    } else {
+      woken_ = true;
+    }
+  }
+
+  /// Sees to it that there is a worker. Throws `Error` if none can be had.
+  void need() {
+    if (worker_) return;
+    auto worker = WorkerPool::instance().take(spec_);
+    ready_ = worker != nullptr;
+    if (!worker) worker = start_worker(spec_);
+    worker->interrupt.clear();
+    killed_ = false;
+    knows_call_ = false;
+    std::lock_guard const lock(mutex_);
+    worker_ = std::move(worker);
+    if (std::exchange(woken_, false)) worker_->interrupt.raise();
+  }
+
+  [[nodiscard]] bool knows_call() const noexcept { return knows_call_; }
+  void has_call() noexcept { knows_call_ = true; }
+
+  /// Hands a message over, however large; the worker must have nothing else to do. Throws
+  /// `WorkerGone`.
+  void send(MessageHeader const& header, OutMessage const& message) {
+    if (!worker_->channel.send(header, message, worker_->quiet)) throw WorkerGone();
+  }
+
+  /// The same for a small message and without waiting. False: not now.
+  bool try_send(MessageHeader const& header, OutMessage const& message) {
+    return worker_->channel.try_send(header, message);
+  }
+
+  /// The next message if there is one, but those about the worker itself. Throws `WorkerInitError`
+  /// if it says that its initializer failed.
+  bool receive(Incoming& incoming) {
+    for (;;) {
+      auto const got = worker_->channel.receive(incoming, worker_->quiet);
+      if (got == Ready::nothing) return false;
+      if (got != Ready::message) throw WorkerGone();
+      switch (static_cast<MessageType>(incoming.header.type)) {
+        case MessageType::ready:
+          ready_ = true;
+          continue;
+        case MessageType::unfit:
+          fail_to_initialize(incoming.message);
+        default:
+          return true;
+      }
+    }
+  }
+
+  void receive(InMessage& message) override {
+    if (message.fills.empty()) return;
+    if (worker_->channel.receive_blocks(message, worker_->quiet) != Ready::message) {
+      throw WorkerGone();
+    }
+  }
+
+  /// Waits for a message, the worker's death, a `wake`, or the deadline.
+  Ready wait(Deadline const& deadline) {
+    auto const ready = worker_->channel.wait(worker_->interrupt, deadline);
+    if (ready == Ready::interrupted) worker_->interrupt.clear();
+    return ready;
+  }
+
+  [[nodiscard]] bool has_worker() const noexcept { return worker_ != nullptr; }
+  /// Whether the worker has ever been heard of.
+  [[nodiscard]] bool ready() const noexcept { return ready_; }
+  [[nodiscard]] long pid() const noexcept { return worker_->child.pid(); }
+
+  /// The task that it runs, or ran when it died.
+  [[nodiscard]] std::optional<std::size_t> running() const noexcept {
+    auto const task = worker_->channel.slot().task.load();
+    if (task < 0) return std::nullopt;
+    return static_cast<std::size_t>(task);
+  }
+  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> running_since()
+      const noexcept {
+    if (!running()) return std::nullopt;
+    std::chrono::nanoseconds const since(worker_->channel.slot().since.load());
+    return std::chrono::steady_clock::time_point(since);
+  }
+
+  void kill() noexcept {
+    if (!worker_) return;
+    killed_ = true;
+    worker_->child.kill();
+  }
+
+  /// Waits for the end of a worker that is dying, and parts with it.
+  ExitStatus reap() {
+    auto const status = worker_->child.wait();
+    std::lock_guard const lock(mutex_);
+    worker_.reset();
+    return status;
+  }
+
+ private:
+  [[noreturn]] void fail_to_initialize(InMessage& message) {
+    auto const error = decode_exception(message, pid(), 0);
+    std::string text = "the initializer failed in a worker process";
+    try {
+      std::rethrow_exception(error);
+    } catch (std::exception const& thrown) {
+      text += std::string(": ") + thrown.what();
+    } catch (...) {
+    }
+    throw WorkerInitError(text);
+  }
+
+  WorkerSpec spec_;
+  std::mutex mutex_;  // between `wake` and a change of worker
+  std::unique_ptr<WorkerProcess> worker_;
+  bool woken_ = false;  // guarded by mutex_
+  bool ready_ = false;
+  bool killed_ = false;
+  bool knows_call_ = false;
+};
+
+}  // namespace joblot::detail
+
+#endif

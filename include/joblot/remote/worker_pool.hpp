@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+// The worker processes of this process: started when wanted, kept for the next call.
+#ifndef JOBLOT_REMOTE_WORKER_POOL_HPP
+#define JOBLOT_REMOTE_WORKER_POOL_HPP
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <joblot/error.hpp>
+#include <joblot/fork_local.hpp>
+#include <joblot/process/channel.hpp>
+#include <joblot/process/child.hpp>
+#include <joblot/process/interrupt.hpp>
+#include <joblot/process/spawn.hpp>
+#include <joblot/remote/messages.hpp>
+#include <joblot/remote/worker.hpp>
+#include <joblot/remote/worker_spec.hpp>
+#include <joblot/serialization/code_identity.hpp>
+#include <joblot/serialization/encode.hpp>
+
+namespace joblot::detail {
+
+/// The thread limits of numeric libraries, as environment of a worker. One that the program was
+/// started with wins, because somebody wanted it.
+inline std::vector<std::string> thread_limits(int threads) {
+  std::vector<std::string> environment;
+  for (char const* name :
+       {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS", "NUMEXPR_NUM_THREADS"}) {
+    if (std::getenv(name) == nullptr) {
+      environment.push_back(std::string(name) + '=' + std::to_string(threads));
+    }
+  }
+  return environment;
+}
+
+/// A worker process and the way to it.
+struct WorkerProcess {
+  /// Starts it. Throws `Error` if none can be had.
+  explicit WorkerProcess(WorkerSpec const& wanted)
+      : spec(wanted),
+        child(spawn_self(std::array{channel.worker_socket(), channel.memory_fd()},
+                         thread_limits(spec.threads))) {
+    channel.close_worker_side();
+    channel.watch(child.pidfd(), [this] { return child.poll_exit().has_value(); });
+  }
+  WorkerProcess(WorkerProcess const&) = delete;
+  WorkerProcess& operator=(WorkerProcess const&) = delete;
+  ~WorkerProcess() = default;
+
+  WorkerSpec spec;
+  ParentEnd channel;
+  Interrupt interrupt;  // wakes the thread that waits for the worker
+  Interrupt quiet;      // never raised: for what is over soon
+  Child child;
+};
+
+/// Starts a worker process and tells it what it is for. Does not wait until it is ready. Throws
+/// `Error` if none can be had.
+inline std::unique_ptr<WorkerProcess> start_worker(WorkerSpec const& spec) {
+  auto worker = std::make_unique<WorkerProcess>(spec);
+  OutMessage message;
+  encode(message, std::int64_t{spec.idle_timeout ? spec.idle_timeout->count() : 0});
+  encode(message, spec.threads);
+  encode(message, spec.initializer != nullptr);
+  if (spec.initializer != nullptr) {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): its address names it
+    identify(reinterpret_cast<void const*>(spec.initializer)).append_to(message.bytes);
+  }
+  static_cast<void>(worker->channel.try_send({.type = to_number(MessageType::set_up)}, message));
+  return worker;
+}
+
+/// Idle workers. A forked child has a pool of its own: the workers belong to its parent.
+class WorkerPool {
+ public:
+  static WorkerPool& instance() { return fork_local<WorkerPool>(); }
+
+  /// An idle worker with this spec if there is one, else null.
+  std::unique_ptr<WorkerProcess> take(WorkerSpec const& spec) {
+    std::unique_ptr<WorkerProcess> found;
+    std::vector<std::unique_ptr<WorkerProcess>> dead;  // buried without the lock
+    std::lock_guard const lock(mutex_);
+    for (auto i = idle_.size(); i-- > 0 && !found;) {  // the last one first: its cache is warm
+      auto& worker = idle_[i];
+      bool const fits = worker->spec == spec;
+      if (!fits) continue;
+      auto taken = std::move(worker);
+      idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
+      (taken->child.poll_exit() ? dead.emplace_back() : found) = std::move(taken);
+    }
+    return found;
+  }
+
+  /// `worker` has nothing to do.
+  void give_back(std::unique_ptr<WorkerProcess> worker) {
+    std::lock_guard const lock(mutex_);
+    idle_.push_back(std::move(worker));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<WorkerProcess>> idle_;  // guarded by mutex_
+};
+
+}  // namespace joblot::detail
+
+#endif
