@@ -7,13 +7,10 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
-#include <new>
 #include <span>
 #include <utility>
 #include <vector>
@@ -25,54 +22,14 @@
 #include <joblot/error.hpp>
 #include <joblot/process/bell.hpp>
 #include <joblot/process/bulk.hpp>
+#include <joblot/process/channel_memory.hpp>
 #include <joblot/process/file_descriptor.hpp>
+#include <joblot/process/incoming.hpp>
 #include <joblot/process/ring.hpp>
 #include <joblot/process/shared_memory.hpp>
 #include <joblot/serialization/message.hpp>
 
 namespace joblot::detail {
-
-/// What a worker does now, for the parent to see, also after the worker's death.
-struct alignas(64) WorkerSlot {
-  std::atomic<std::int64_t> task{-1};  // index of the task; -1: none
-  std::atomic<std::int64_t> since{0};  // when it began, in ns of steady_clock
-};
-
-/// How the memory of a channel begins; the rings follow at `rings_at`, first the worker's.
-struct ChannelMemory {
-  WorkerSlot slot;
-  SleepFlag worker_sleeps;
-  SleepFlag parent_sleeps;
-  RingIndices to_worker;
-  RingIndices to_parent;
-
-  static constexpr std::size_t rings_at = 4096;
-
-  static std::size_t size_for(std::size_t ring_bytes) noexcept { return rings_at + 2 * ring_bytes; }
-};
-static_assert(sizeof(ChannelMemory) <= ChannelMemory::rings_at);
-
-/// A message received, with room for what it consists of. To be used again and again: its memory
-/// is kept for the next message.
-struct Incoming {
-  MessageHeader header;
-  InMessage message;
-
-  // Owned by the channel's end, which keeps here what `message` looks at.
-  std::unique_ptr<std::byte[]> bytes;
-  std::size_t capacity = 0;
-  std::vector<std::uint64_t> block_sizes;
-
-  /// Uninitialised memory for so many bytes.
-  std::byte* room_for(std::size_t size) {
-    if (size > capacity) {
-      auto const larger = (std::max)(size, std::size_t{256});
-      bytes = std::make_unique_for_overwrite<std::byte[]>(larger);
-      capacity = larger;
-    }
-    return bytes.get();
-  }
-};
 
 enum class Side { parent, worker };
 
@@ -118,7 +75,9 @@ class ChannelEnd {
   }
 
   /// Sends any message; blocks until it has been handed over. False if the other process is gone or
-  /// the wait was interrupted; in the midst of a large message that is the end of sending.
+  /// the wait was interrupted; in the midst of a large message that is the end of sending. Blocks
+  /// of the message received last that were not received before are dropped: their sender may wait
+  /// for that.
   template <class Waiter>
   bool send(MessageHeader const& header, OutMessage const& message, Waiter waiter) {
     if (send_broken_ || drop_rest(waiter) != Ready::message) return false;
@@ -180,8 +139,9 @@ class ChannelEnd {
     list_.clear();
     std::uint64_t wanted = 0;
     for (auto const& fill : message.fills) {
-      if (fill.size > bulk_left_ - wanted)
-        throw BadChannel("a message has fewer blocks than asked for");
+      if (fill.size > bulk_left_ - wanted) {
+        throw BadChannel("a message has smaller or fewer blocks than asked for");
+      }
       wanted += fill.size;
       list_.add(fill.data, fill.size);
     }

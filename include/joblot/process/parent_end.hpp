@@ -19,7 +19,9 @@
 
 #include <joblot/process/bulk.hpp>
 #include <joblot/process/channel_end.hpp>
+#include <joblot/process/channel_memory.hpp>
 #include <joblot/process/file_descriptor.hpp>
+#include <joblot/process/incoming.hpp>
 #include <joblot/process/interrupt.hpp>
 #include <joblot/process/poll_until.hpp>
 #include <joblot/process/shared_memory.hpp>

@@ -13,7 +13,9 @@
 
 #include <joblot/process/bulk.hpp>
 #include <joblot/process/channel_end.hpp>
+#include <joblot/process/channel_memory.hpp>
 #include <joblot/process/file_descriptor.hpp>
+#include <joblot/process/incoming.hpp>
 #include <joblot/process/poll_until.hpp>
 #include <joblot/process/shared_memory.hpp>
 #include <joblot/serialization/message.hpp>
@@ -52,9 +54,10 @@ class WorkerEnd {
     return end_.receive_blocks(message, waiter()) == Ready::message;
   }
 
-  /// Sends a message; waits while there is no room for it. False if it has seen that the parent is
-  /// gone. A small message is safe once this has returned: the parent receives it even if this
-  /// process is killed at once.
+  /// Sends a message; waits while there is no room for it. To be called after `receive_blocks`:
+  /// blocks not received by then are dropped. False if it has seen that the parent is gone. A small
+  /// message is safe once this has returned: the parent receives it even if this process is killed
+  /// at once.
   bool send(MessageHeader const& header, OutMessage const& message) {
     return end_.send(header, message, waiter());
   }
