@@ -3,11 +3,13 @@
 #ifndef JOBLOT_PROCESS_WORKER_START_HPP
 #define JOBLOT_PROCESS_WORKER_START_HPP
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <span>
 #include <string_view>
 
@@ -49,29 +51,13 @@ enum class ProcessKind { program, starting_worker, worker };
 /// nothing about other memory.
 inline constinit std::atomic<ProcessKind> process_kind{ProcessKind::program};
 
-/// Whether this process is a worker, be it one that is not ready yet.
-[[nodiscard]] inline bool in_worker_process() noexcept {
-  return process_kind.load(std::memory_order_relaxed) != ProcessKind::program;
-}
-
 #if defined(__linux__)
 
-/// Throws `Error` if this program, started once more, would not become a worker.
-inline void check_workers_can_start() {
-  // The variable is still there if this unit's static objects come before any slot.
-  if (process_kind.load(std::memory_order_relaxed) == ProcessKind::starting_worker ||
-      std::getenv(worker_variable) != nullptr) {
-    throw Error(
-        "joblot: worker processes cannot be started while static objects are being constructed, "
-        "because each worker constructs them too and would start more of them; make the call in "
-        "main or later");
-  }
-  if (!is_startup_module(&process_kind)) {
-    throw Error(
-        "joblot: worker processes cannot be started from a plugin, a library loaded with dlopen(): "
-        "the program would run its main again in each worker; include joblot in the program or in "
-        "a library linked with it, or use the backend \"multiprocessing\" or \"threading\"");
-  }
+/// Whether this process is a worker, be it one that is not ready yet. By its name where this code
+/// is a plugin's: that has variables of its own, and its slot came too late.
+[[nodiscard]] inline bool in_worker_process() noexcept {
+  return process_kind.load(std::memory_order_relaxed) != ProcessKind::program ||
+         std::string_view(program_invocation_name) == worker_name;
 }
 
 /// How glibc calls what is in .init_array. Other C libraries pass nothing, and what arrives here
@@ -84,12 +70,26 @@ extern "C" {
 [[gnu::weak, gnu::visibility("hidden")]] extern InitFunction __init_array_end[];
 }
 
-/// The functions that initialise the static objects of the program, as far as they go by this
-/// table, and the part of it that the loader has made read-only.
+/// Data by which a plugin recognises that the program itself can become a worker, although it does
+/// not see the program's symbols. Each unit has one.
+struct SlotMarker {
+  std::array<std::uintptr_t, 3> magic{};
+  InitFunction* slot = nullptr;
+};
+
+/// The functions that construct the static objects of the program, as far as they go by this table,
+/// and the part of the program that the loader has made read-only.
 struct InitArray {
   std::span<InitFunction> slots;
   std::uintptr_t protected_begin = 0;
   std::uintptr_t protected_end = 0;
+  /// Data of the program that it may change, or could before it was protected.
+  std::array<std::span<std::byte const>, 4> writable;
+
+  [[nodiscard]] bool holds(InitFunction const* slot) const noexcept {
+    std::less<> const before;  // which, unlike <, may compare with any pointer
+    return !before(slot, slots.data()) && before(slot, slots.data() + slots.size());
+  }
 };
 
 [[nodiscard]] inline InitArray program_init_array() noexcept {
@@ -98,6 +98,7 @@ struct InitArray {
     auto& array = *static_cast<InitArray*>(data);
     InitFunction* first = nullptr;
     std::size_t count = 0;
+    std::size_t segments = 0;
     for (std::size_t i = 0; i < info->dlpi_phnum; ++i) {
       auto const& segment = info->dlpi_phdr[i];
       auto const begin = info->dlpi_addr + segment.p_vaddr;
@@ -105,8 +106,14 @@ struct InitArray {
         array.protected_begin = begin;
         array.protected_end = begin + segment.p_memsz;
       }
-      if (segment.p_type != PT_DYNAMIC) continue;
       // NOLINTBEGIN(performance-no-int-to-ptr): addresses are numbers to the loader
+      if (segment.p_type == PT_LOAD && (segment.p_flags & PF_W) != 0 &&
+          segment.p_filesz > sizeof(SlotMarker) && segments < array.writable.size()) {
+        auto const skipped = (0 - begin) % sizeof(std::uintptr_t);  // up to whole words
+        array.writable.at(segments++) = {reinterpret_cast<std::byte const*>(begin + skipped),
+                                         segment.p_filesz - skipped};
+      }
+      if (segment.p_type != PT_DYNAMIC) continue;
       for (auto const* entry = reinterpret_cast<ElfW(Dyn) const*>(begin); entry->d_tag != DT_NULL;
            ++entry) {
         if (entry->d_tag == DT_INIT_ARRAY) {
@@ -124,6 +131,49 @@ struct InitArray {
     result.slots = {__init_array_start, __init_array_end};
   }
   return result;
+}
+
+/// Random numbers; others for each version of `worker_variable`.
+inline constexpr std::array<std::uintptr_t, 3> slot_magic{
+    static_cast<std::uintptr_t>(0x8f0d'61c2'5be9'7a34),
+    static_cast<std::uintptr_t>(0xd7a1'3f86'90c4'2e5b),
+    static_cast<std::uintptr_t>(0x42b6'e80f'7d15'c9a3)};
+
+/// Whether the program has a slot of this version, found by its marker. Reads through all writable
+/// data in the program's file, so it is for the rare case that nothing else tells. Word by word and
+/// unseen by sanitizers: it meets what others write, and the red zones between.
+[[gnu::no_sanitize_address, gnu::no_sanitize_thread]] inline bool program_has_slot() noexcept {
+  constexpr std::size_t words = sizeof(SlotMarker) / sizeof(std::uintptr_t);
+  auto const array = program_init_array();
+  for (auto const data : array.writable) {
+    auto const* const word = reinterpret_cast<std::uintptr_t const volatile*>(data.data());
+    std::size_t const size = data.size() / sizeof(std::uintptr_t);
+    for (std::size_t i = 0; i + words <= size; ++i) {
+      if (word[i] != slot_magic[0] || word[i + 1] != slot_magic[1]) continue;
+      // NOLINTNEXTLINE(performance-no-int-to-ptr): addresses are numbers to the loader
+      auto const* const slot = reinterpret_cast<InitFunction const*>(word[i + 3]);
+      if (word[i + 2] == slot_magic[2] && array.holds(slot)) return true;
+    }
+  }
+  return false;
+}
+
+/// Throws `Error` if this program, started once more, would not become a worker.
+inline void check_workers_can_start() {
+  // The variable is still there if this unit's static objects come before any slot.
+  if (process_kind.load(std::memory_order_relaxed) == ProcessKind::starting_worker ||
+      std::getenv(worker_variable) != nullptr) {
+    throw Error(
+        "joblot: worker processes cannot be started while static objects are being constructed, "
+        "because each worker constructs them too and would start more of them; make the call in "
+        "main or later");
+  }
+  if (!is_startup_module(&process_kind) && !program_has_slot()) {
+    throw Error(
+        "joblot: worker processes cannot be started from a plugin, a library loaded with dlopen(): "
+        "the program would run its main again in each worker; include joblot in the program or in "
+        "a library linked with it, or use the backend \"multiprocessing\" or \"threading\"");
+  }
 }
 
 /// Ends a process that should have become a worker: whatever is wrong, it must not run main.
@@ -211,18 +261,19 @@ inline void start_if_worker(InitFunction* own_slot, int argc, char** argv,
 
   auto const array = program_init_array();
   if (array.slots.empty()) give_up_start("joblot: a worker cannot start: no .init_array\n");
-  auto* const begin = array.slots.data();
-  auto* const end = begin + array.slots.size();
-  if (own_slot < begin || own_slot >= end) {
+  if (!array.holds(own_slot)) {
     // In a library, which goes first: other libraries and the program are still to come.
     replace_last_slot(array);
     return;
   }
+  auto* const end = array.slots.data() + array.slots.size();
   for (auto* slot = own_slot + 1; slot != end; ++slot) (*slot)(argc, argv, environment);
   enter_worker();
 }
 
 #else
+
+[[nodiscard]] inline bool in_worker_process() noexcept { return false; }
 
 inline void check_workers_can_start() {
   throw Error(
@@ -250,8 +301,10 @@ void start_from_this_unit(int argc, char** argv, char** environment);
 #endif
 [[gnu::section(".init_array"), gnu::used]] InitFunction start_slot = &start_from_this_unit;
 
+[[gnu::used]] constinit SlotMarker start_marker{slot_magic, &start_slot};
+
 void start_from_this_unit(int argc, char** argv, char** environment) {
-  start_if_worker(&start_slot, argc, argv, environment);
+  start_if_worker(start_marker.slot, argc, argv, environment);
 }
 
 }  // namespace

@@ -127,8 +127,8 @@ struct CodeIdentity {
 
 #if defined(__linux__)
 
-// Weak references: for a plain one the linker warns in static programs, and an older glibc wants
-// -ldl. A program without dlopen() has no plugins to load.
+// Weak references, because a glibc before 2.34 has them in a library of their own, which a program
+// without plugins need not be linked with.
 [[gnu::weakref("dlopen")]] static void* dlopen_if_linked(char const* path, int flags);
 [[gnu::weakref("dlerror")]] static char* dlerror_if_linked();
 
@@ -282,7 +282,7 @@ struct ModuleSearch {
 /// Loads a library that the other process has loaded after its start; "" or what is wrong with it.
 /// It stays loaded: there is no moment at which nobody would use it.
 [[nodiscard]] inline std::string load_library(std::string const& path) {
-  if (dlopen_if_linked == nullptr) return "this program is linked statically";
+  if (dlopen_if_linked == nullptr) return "this program has no dlopen(); link it with -ldl";
   if (dlopen_if_linked(path.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr) return "";
   auto const* const reason = dlerror_if_linked != nullptr ? dlerror_if_linked() : nullptr;
   return reason != nullptr ? reason : "unknown error";
