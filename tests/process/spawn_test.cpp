@@ -109,8 +109,8 @@ TEST(SpawnSelf, PassesFilesWhoseNumbersAreThoseOfOthersInTheWorker) {
   // The socket comes to be 3 there, and the pipe 4, which is what others are here.
   std::array<int, 2> ends{};
   ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-  std::vector<int> copies;
-  for (int i = 0; i < 8; ++i) copies.push_back(::fcntl(ends[1], F_DUPFD_CLOEXEC, 3));
+  std::vector<int> copies(8);
+  for (int& copy : copies) copy = ::fcntl(ends[1], F_DUPFD_CLOEXEC, 3);
   Worker worker({}, copies);
   for (long fd = 4; fd < 12; ++fd) EXPECT_EQ(worker.call<&write_to>(fd), 1) << fd;
   std::array<char, 16> buffer{};

@@ -99,6 +99,7 @@ class CodeIdentityBytes : public testing::TestWithParam<std::size_t> {
     CodeIdentity result;
     result.build.id_size = static_cast<std::uint8_t>(GetParam());
     for (std::size_t i = 0; i < GetParam(); ++i) result.build.id.at(i) = std::byte{0xab};
+    if (GetParam() == 0) result.build.layout = 678;
     if (GetParam() == 0) result.build.file_size = 12345;
     if (GetParam() == 0) result.build.file_time = -1;
     result.offset = 0x123456789abcdef0;

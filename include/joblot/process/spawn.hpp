@@ -38,7 +38,7 @@ namespace joblot::detail {
 /// intercept programs go by it. Otherwise by a link that leads to the running file even if it has
 /// been deleted or replaced.
 [[nodiscard]] inline std::string own_executable() {
-  std::string const link = "/proc/self/exe";
+  std::string link = "/proc/self/exe";
   std::array<char, PATH_MAX> buffer{};
   auto const size = ::readlink(link.c_str(), buffer.data(), buffer.size());
   if (size <= 0 || static_cast<std::size_t>(size) == buffer.size()) return link;

@@ -65,10 +65,12 @@ inline constinit std::atomic<ProcessKind> process_kind{ProcessKind::program};
 using InitFunction = void (*)(int, char**, char**);
 
 // Made by the linker, but only found in static programs that have no dynamic section.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): not our names
 extern "C" {
 [[gnu::weak, gnu::visibility("hidden")]] extern InitFunction __init_array_start[];
 [[gnu::weak, gnu::visibility("hidden")]] extern InitFunction __init_array_end[];
 }
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 /// Data by which a plugin recognises that the program itself can become a worker, although it does
 /// not see the program's symbols. Each unit has one.

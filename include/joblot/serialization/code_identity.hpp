@@ -38,7 +38,9 @@ struct Build {
   /// What the linker made from the contents. The first `id_size` bytes count; 0 if it made none.
   std::array<std::byte, max_id> id{};
   std::uint8_t id_size = 0;
-  /// Only without it: size of the file in bytes and its last change in ns since 1970.
+  /// Only without it: a hash of where its parts go in memory, the size of the file in bytes, and
+  /// its last change in ns since 1970.
+  std::uint64_t layout = 0;
   std::uint64_t file_size = 0;
   std::int64_t file_time = 0;
 
@@ -64,6 +66,7 @@ struct CodeIdentity {
     append(bytes, build.id_size);
     append(bytes, std::span(build.id).first(build.id_size));
     if (build.id_size == 0) {
+      append(bytes, build.layout);
       append(bytes, build.file_size);
       append(bytes, build.file_time);
     }
@@ -84,6 +87,7 @@ struct CodeIdentity {
     }
     std::ranges::copy(take_bytes(bytes, result.build.id_size), result.build.id.begin());
     if (result.build.id_size == 0) {
+      take(bytes, result.build.layout);
       take(bytes, result.build.file_size);
       take(bytes, result.build.file_time);
     }
@@ -158,6 +162,7 @@ class Module {
     result.id_size = static_cast<std::uint8_t>((std::min)(id.size(), Build::max_id));
     std::ranges::copy(id.first(result.id_size), result.id.begin());
     if (result.id_size > 0) return result;
+    result.layout = layout();
     // /proc/self/exe leads to the file that runs, even if its name leads to another one by now.
     struct stat file {};
     if (::stat(*name_ == '\0' ? "/proc/self/exe" : name_, &file) != 0) return result;
@@ -169,12 +174,12 @@ class Module {
   /// "" for the program, for a library an absolute name where there is one: those of dlopen() and
   /// LD_LIBRARY_PATH may be relative, and the other process may be in another directory.
   [[nodiscard]] std::string path() const {
-    PathBuffer buffer{};
+    PathBuffer buffer;
     return absolute(buffer);
   }
 
   [[nodiscard]] bool has_path(std::string_view path) const noexcept {
-    PathBuffer buffer{};
+    PathBuffer buffer;  // not filled with zeros: this runs for each library
     return path == name_ || path == absolute(buffer);
   }
 
@@ -185,6 +190,15 @@ class Module {
     bool const relative = *name_ != '/' && std::strchr(name_, '/') != nullptr;
     auto const* const result = relative ? ::realpath(name_, buffer.data()) : nullptr;
     return result != nullptr ? result : name_;
+  }
+
+  // Unlike the file it is what has been loaded, even if a name leads to another file by now.
+  [[nodiscard]] std::uint64_t layout() const noexcept {
+    std::uint64_t hash = 0xcbf29ce484222325;  // 64-bit FNV-1a
+    for (auto const byte : std::as_bytes(segments_)) {
+      hash = (hash ^ std::to_integer<std::uint64_t>(byte)) * 0x100000001b3;
+    }
+    return hash;
   }
 
   [[nodiscard]] std::span<std::byte const> build_id() const noexcept {
