@@ -65,9 +65,71 @@ struct Silent {  // nothing for cereal at all
   virtual ~Silent() = default;
 };
 
+class Made {  // only by load_and_construct
+ public:
+  explicit Made(std::string text) : text_(std::move(text)) {}
+  Made(Made const&) = delete;
+  Made& operator=(Made const&) = delete;
+  [[nodiscard]] std::string const& text() const { return text_; }
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(text_);
+  }
+  template <class Archive>
+  static void load_and_construct(Archive& archive, cereal::construct<Made>& construct) {
+    std::string text;
+    archive(text);
+    construct(text);
+  }
+
+ private:
+  std::string text_;
+};
+
+class Cat : public Animal {  // cannot be moved, and has a private default constructor
+ public:
+  explicit Cat(int lives) : lives_(lives) {}
+  Cat(Cat const&) = delete;
+  Cat& operator=(Cat const&) = delete;
+  [[nodiscard]] std::string sound() const override { return std::to_string(lives_); }
+
+ private:
+  friend class cereal::access;
+  Cat() = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(cereal::base_class<Animal>(this), lives_, self_);
+  }
+  int lives_ = 0;
+  std::weak_ptr<int> self_;
+};
+
+class Bird : public Animal {
+ public:
+  explicit Bird(int size) : size_(size) {}
+  [[nodiscard]] std::string sound() const override { return std::to_string(size_); }
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(size_);
+  }
+  template <class Archive>
+  static void load_and_construct(Archive& archive, cereal::construct<Bird>& construct) {
+    int size = 0;
+    archive(size);
+    construct(size);
+  }
+
+ private:
+  int size_;
+};
+
 }  // namespace
 
 CEREAL_REGISTER_TYPE(Dog)
+CEREAL_REGISTER_TYPE(Cat)
+CEREAL_REGISTER_TYPE(Bird)
+CEREAL_REGISTER_POLYMORPHIC_RELATION(Animal, Bird)
 
 namespace {
 
@@ -106,6 +168,15 @@ TEST(Pointers, AnObjectOfARegisteredClassComesBackWhole) {
   EXPECT_EQ(back.first, back.second);
   EXPECT_EQ(sent(std::vector(3, shared)).at(2)->sound(), "dog barks");
   EXPECT_EQ(sent(std::shared_ptr<Animal>()), nullptr);
+}
+
+TEST(Pointers, WhatCanOnlyBeMadeInPlaceComesBack) {
+  EXPECT_EQ(sent(std::make_unique<Made>("text"))->text(), "text");
+  EXPECT_EQ(sent(std::make_shared<Made>("text"))->text(), "text");
+  std::unique_ptr<Animal> const cat = std::make_unique<Cat>(7);
+  EXPECT_EQ(sent(cat)->sound(), "7");
+  std::shared_ptr<Animal> const bird = std::make_shared<Bird>(4);
+  EXPECT_EQ(sent(bird)->sound(), "4");
 }
 
 TEST(Pointers, AnObjectOfAnUnregisteredClassIsAnErrorThatNamesIt) {

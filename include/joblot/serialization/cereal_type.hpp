@@ -37,22 +37,35 @@ concept CerealLoaded = cereal::traits::is_input_serializable<T, probe::In>::valu
 template <class T>
 concept CerealType = std::is_class_v<T> && CerealSaved<T> && CerealLoaded<T>;
 
-/// The class a member template of which `&T::f<Archive>` points to.
-template <class Class, class Function>
-Class class_of(Function Class::*);
-
-/// The public function for cereal that `T` has is one of a base class and knows nothing of the
-/// members of `T`: it would write a slice.
+/// `T` can only be made behind a pointer, by its load_and_construct.
 template <class T>
-concept InheritsCereal =
-    requires {
-      requires !std::is_same_v<
-          T, decltype(class_of(&T::template CEREAL_SERIALIZE_FUNCTION_NAME<probe::Out>))>;
-    } ||
-    requires {
-      requires !std::is_same_v<
-          T, decltype(class_of(&T::template CEREAL_SAVE_FUNCTION_NAME<probe::Out>))>;
-    };
+concept CerealConstructed = std::is_class_v<T> && CerealSaved<T> &&
+                            cereal::traits::has_load_and_construct<T, probe::In>::value;
+
+template <class Class, class Function>
+std::type_identity<Class> class_of(Function Class::*);
+
+/// Whether `Class` is a template's class made for `T`, as a base that knows `T` is.
+template <class T, class Class>
+inline constexpr bool is_made_for = false;
+template <class T, template <class...> class Template, class... A>
+inline constexpr bool is_made_for<T, Template<A...>> = (... || std::is_same_v<T, A>);
+
+/// `Base` has members of its own and does not know `T`. Whether `T` has more members cannot be
+/// seen: they may lie in what would be padding.
+template <class T, class Base>
+concept Extends = !std::is_same_v<T, Base> && !std::is_empty_v<Base> && !is_made_for<T, Base>;
+
+/// The public function for cereal that `T` has is one of a base class and knows nothing of what `T`
+/// adds: it would write a slice.
+template <class T>
+concept InheritsCereal = requires {
+  requires Extends<T, typename decltype(class_of(
+                          &T::template CEREAL_SERIALIZE_FUNCTION_NAME<probe::Out>))::type>;
+} || requires {
+  requires Extends<T, typename decltype(class_of(
+                          &T::template CEREAL_SAVE_FUNCTION_NAME<probe::Out>))::type>;
+};
 
 }  // namespace joblot::detail
 

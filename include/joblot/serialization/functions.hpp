@@ -33,7 +33,7 @@ inline void* read_code(Decoder& in) {
 }
 
 template <class T>
-  requires std::is_pointer_v<T>
+requires std::is_pointer_v<T>
 struct Coder<T> {
   static_assert(std::is_function_v<std::remove_pointer_t<T>>);
 
@@ -50,7 +50,7 @@ struct Coder<T> {
 /// A pointer to a member function in the Itanium C++ ABI, §2.3: an address, or an offset into a
 /// virtual table, which is the same everywhere, as is the adjustment of `this`.
 template <class T>
-  requires std::is_member_function_pointer_v<T>
+requires std::is_member_function_pointer_v<T>
 struct Coder<T> {
   struct Words {
     std::uintptr_t code;
@@ -64,7 +64,8 @@ struct Coder<T> {
     bool const is_address = function != nullptr && !is_virtual(words);
     detail::write(out, is_address);
     if (is_address) {
-      write_code(out, reinterpret_cast<void const*>(words.code));  // NOLINT(performance-no-int-to-ptr)
+      write_code(out,
+                 reinterpret_cast<void const*>(words.code));  // NOLINT(performance-no-int-to-ptr)
       words.code = 0;
     }
     out.bits(words);

@@ -43,6 +43,8 @@ template <class T>
 inline constexpr bool is_sendable_pointee = [] {
   if constexpr (std::is_abstract_v<T>) {
     return false;
+  } else if constexpr (CerealConstructed<std::remove_cv_t<T>>) {
+    return true;
   } else {
     return !find_flaw<std::remove_cv_t<T>>();
   }
@@ -92,6 +94,37 @@ inline auto const& input_binding(Decoder& in) {
   return found->second;
 }
 
+/// The object behind a pointer. It need not be movable, and its default constructor may be private.
+template <class T>
+void write_object(Encoder& out, T const& object) {
+  if constexpr (Ours<T>) {
+    write<T>(out, object);
+  } else {
+    Writer::Inline const inlined(out);
+    out.archive()(object);
+  }
+}
+
+template <class T>
+std::unique_ptr<T> read_object(Decoder& in) {
+  if constexpr (CerealConstructed<T>) {
+    Reader::Inline const inlined(in);
+    using Raw = std::aligned_storage_t<sizeof(T), alignof(T)>;
+    auto memory = std::make_unique<Raw>();
+    cereal::memory_detail::LoadAndConstructLoadWrapper<InArchive, T> wrapper(
+        reinterpret_cast<T*>(memory.get()));
+    in.archive()(wrapper);
+    return std::unique_ptr<T>(reinterpret_cast<T*>(memory.release()));
+  } else if constexpr (Ours<T>) {
+    return std::unique_ptr<T>(new T(read<T>(in)));
+  } else {
+    Reader::Inline const inlined(in);
+    std::unique_ptr<T> object(cereal::access::construct<T>());
+    in.archive()(*object);
+    return object;
+  }
+}
+
 template <class T>
 struct Coder<std::unique_ptr<T>> {
   using Pointer = std::unique_ptr<T>;
@@ -101,7 +134,7 @@ struct Coder<std::unique_ptr<T>> {
     auto const pointee = pointee_of(pointer.get());
     out.bits(pointee);
     if constexpr (is_sendable_pointee<T>) {
-      if (pointee == Pointee::exact) detail::write<std::remove_cv_t<T>>(out, *pointer);
+      if (pointee == Pointee::exact) write_object<std::remove_cv_t<T>>(out, *pointer);
     }
     if constexpr (std::is_polymorphic_v<T>) {
       if (pointee == Pointee::derived) {
@@ -116,9 +149,7 @@ struct Coder<std::unique_ptr<T>> {
     auto const pointee = read_pointee(in);
     if (pointee == Pointee::null) return nullptr;
     if constexpr (is_sendable_pointee<T>) {
-      if (pointee == Pointee::exact) {
-        return Pointer(new std::remove_cv_t<T>(detail::read<std::remove_cv_t<T>>(in)));
-      }
+      if (pointee == Pointee::exact) return read_object<std::remove_cv_t<T>>(in);
     }
     if constexpr (std::is_polymorphic_v<T>) {
       if (pointee == Pointee::derived) {
@@ -136,10 +167,11 @@ struct Coder<std::unique_ptr<T>> {
 template <class T>
 void write_shared(Encoder& out, T const* object) {
   using Value = std::remove_cv_t<T>;
+  if (object == nullptr) return out.bits(std::uint32_t{0});
   auto const [id, is_new] = out.share(object, &type_key<Value>);
   out.bits(id);
   if (!is_new) return;
-  write<Value>(out, *object);
+  write_object<Value>(out, *object);
   out.finish(object, &type_key<Value>);
 }
 
@@ -147,8 +179,9 @@ template <class T>
 std::shared_ptr<std::remove_cv_t<T>> read_shared(Decoder& in) {
   using Value = std::remove_cv_t<T>;
   auto const id = in.bits<std::uint32_t>();
+  if (id == 0) return nullptr;
   if (!in.is_new(id)) return in.shared<Value>(id);
-  std::shared_ptr<Value> object(new Value(read<Value>(in)));
+  std::shared_ptr<Value> object = read_object<Value>(in);
   in.finish(id, object, &type_key<Value>);
   return object;
 }

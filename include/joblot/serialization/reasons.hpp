@@ -67,8 +67,10 @@ inline std::string_view problem_text(Problem problem) {
     case Problem::half_cereal:
       return "a type that cereal can either only save or only load. Add the other function";
     case Problem::inherited_cereal:
-      return "a class whose functions for cereal are those of a base class, which leave out what it "
-             "adds. Give it functions of its own (with cereal::base_class<Base>(this) for the base)";
+      return "a class whose functions for cereal are those of a base class, which leave out what "
+             "it "
+             "adds. Give it functions of its own (with cereal::base_class<Base>(this) for the "
+             "base)";
     case Problem::union_type:
       return "a union, and which member counts cannot be seen. Use std::variant";
     case Problem::base_class:

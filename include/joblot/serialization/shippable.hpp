@@ -56,6 +56,8 @@ consteval Flaw find_pointee_flaw(Types<T>) {
     return {Problem::incomplete, raw_type_name<T>()};
   } else if constexpr (std::is_polymorphic_v<T>) {
     return {};  // What is behind the pointer only the object tells.
+  } else if constexpr (CerealConstructed<T>) {
+    return {};
   } else {
     return find_flaw<std::remove_cv_t<T>, Seen...>();
   }
