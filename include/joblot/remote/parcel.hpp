@@ -197,7 +197,7 @@ struct Parcels {
   };
 
   static std::unique_ptr<WorkerCall> make(InMessage& message, BlockReceiver& blocks) {
-    return std::make_unique<Call>(message, blocks);
+    return std::unique_ptr<WorkerCall>(new Call(message, blocks));  // quicker to compile
   }
 };
 
@@ -264,7 +264,7 @@ struct Parcels<Reference, TupleCall<Tasks...>, Result> {
   };
 
   static std::unique_ptr<WorkerCall> make(InMessage& /*message*/, BlockReceiver& /*blocks*/) {
-    return std::make_unique<Call>();
+    return std::unique_ptr<WorkerCall>(new Call);
   }
 
  private:

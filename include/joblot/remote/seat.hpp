@@ -7,10 +7,10 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <deque>
 #include <exception>
 #include <filesystem>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <system_error>
 #include <type_traits>
@@ -75,8 +75,7 @@ class RemoteSeat final : RemoteTasks {
     std::error_code none;
     encode(message, std::filesystem::current_path(none).string());
     auto const& entry = entry_for<&Parcels::make>;
-    static CodeIdentity const identity = identify(&entry);
-    identity.append_to(message.bytes);
+    identify(&entry).append_to(message.bytes);
     encode(message, entry.type_hash);
     Parcels::write_common(message, loop_.body_);
   }
@@ -90,7 +89,9 @@ class RemoteSeat final : RemoteTasks {
     Parcels::write_task(message, loop_.body_, item);
     if constexpr (!std::is_reference_v<decltype(element(index))>) {
       // Its blocks are sent from where they are, so that it must live on for as long.
-      if (message.blocks.size() > blocks) temporaries_.push_back(std::move(item));
+      if (message.blocks.size() > blocks) {
+        temporaries_.push_back(std::make_shared<Item>(std::move(item)));
+      }
     }
   }
 
@@ -178,7 +179,7 @@ class RemoteSeat final : RemoteTasks {
   Batch second_;
   WorkerLease lease_;
   std::array<Progress, 2> progress_;
-  std::deque<Item> temporaries_;
+  std::vector<std::shared_ptr<void>> temporaries_;
   bool range_failed_ = false;
 };
 
