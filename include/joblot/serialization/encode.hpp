@@ -3,8 +3,11 @@
 #ifndef JOBLOT_SERIALIZATION_ENCODE_HPP
 #define JOBLOT_SERIALIZATION_ENCODE_HPP
 
+#include <array>
 #include <cstddef>
+#include <cstring>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <type_traits>
@@ -47,15 +50,23 @@ void write_carried(Encoder& out, T const& value) {
 /// they must stay where and as they are until the message has been sent.
 template <class... T>
 void encode(OutMessage& message, T const&... value) {
-  auto const bytes = message.bytes.size();
-  auto const blocks = message.blocks.size();
-  try {
-    Encoder encoder(message);
-    (..., write_carried(encoder, value));
-  } catch (...) {
-    message.bytes.resize(bytes);
-    message.blocks.resize(blocks);
-    throw;
+  if constexpr (sizeof...(T) > 0 && (... && (is_bits<T> && sizeof(T) <= 256))) {
+    std::array<std::byte, (std::size_t{0} + ... + sizeof(T))> together;
+    auto* at = together.data();
+    (..., (std::memcpy(at, std::addressof(value), sizeof value), at += sizeof value));
+    message.bytes.insert(message.bytes.end(), together.begin(), together.end());
+  } else {
+    auto const bytes = message.bytes.size();
+    auto const blocks = message.blocks.size();
+    try {
+      Encoder encoder(message);
+      (..., write_carried(encoder, value));
+      encoder.flush();
+    } catch (...) {
+      message.bytes.resize(bytes);
+      message.blocks.resize(blocks);
+      throw;
+    }
   }
 }
 

@@ -14,6 +14,7 @@
 #include <cereal/details/util.hpp>
 
 #include <joblot/serialization/coder.hpp>
+#include <joblot/serialization/containers.hpp>
 
 namespace joblot::detail {
 

@@ -44,8 +44,11 @@ inline std::string pretty_type_name(std::string_view raw) {
       name.replace(at, longer.size(), "std::string");
     }
   }
-  for (auto at = name.find("__cxx11::"); at != name.npos; at = name.find("__cxx11::")) {
-    name.erase(at, 9);
+  // Where a standard library keeps its types, apart from its users' names for them.
+  for (std::string_view const inner : {"__cxx11::", "__debug::", "__1::"}) {
+    for (auto at = name.find(inner); at != name.npos; at = name.find(inner, at)) {
+      name.erase(at, inner.size());
+    }
   }
   return name;
 }

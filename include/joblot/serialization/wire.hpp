@@ -44,7 +44,7 @@ class Nesting {
   int& level_;
 };
 
-/// Writes to the end of a message.
+/// Writes to the end of a message; `flush` ends it.
 class Writer {
  public:
   explicit Writer(OutMessage& message) noexcept : message_(message) {}
@@ -52,8 +52,16 @@ class Writer {
   Writer& operator=(Writer const&) = delete;
 
   void bytes(void const* data, std::size_t size) {
-    auto const* const first = static_cast<std::byte const*>(data);
-    message_.bytes.insert(message_.bytes.end(), first, first + size);
+    // Most of what is written has 8 bytes or so, and an insert costs more than to copy them.
+    if (size > sizeof stage_ - staged_) return many_bytes(data, size);
+    std::memcpy(stage_ + staged_, data, size);
+    staged_ += size;
+  }
+
+  /// Everything written is in the message after this.
+  void flush() {
+    insert(stage_, staged_);
+    staged_ = 0;
   }
 
   /// The bytes of `value`, which has to be trivially copyable.
@@ -97,9 +105,22 @@ class Writer {
     return size >= smallest_block && inline_ == 0;
   }
 
+  void many_bytes(void const* data, std::size_t size) {
+    flush();
+    if (size > sizeof stage_) return insert(data, size);
+    std::memcpy(stage_, data, size);
+    staged_ = size;
+  }
+  void insert(void const* data, std::size_t size) {
+    auto const* const first = static_cast<std::byte const*>(data);
+    message_.bytes.insert(message_.bytes.end(), first, first + size);
+  }
+
   OutMessage& message_;
+  std::size_t staged_ = 0;
   int level_ = 0;
   int inline_ = 0;
+  std::byte stage_[240];
 };
 
 /// Reads from the front of a message. Everything that the message claims is checked.
