@@ -29,7 +29,7 @@ class ExceptionRegistry {
     fresh->older = newest();
     do {
       if (find_place(fresh->older, *kind.types[0]) != nullptr) return;
-    } while (!newest_.compare_exchange_strong(fresh->older, fresh.get()));
+    } while (!head.compare_exchange_strong(fresh->older, fresh.get()));
     static_cast<void>(fresh.release());  // the list's now
   }
 
@@ -64,7 +64,7 @@ class ExceptionRegistry {
 
  private:
   static Entry const* newest() noexcept {
-    return newest_.load(std::memory_order_acquire);  // pairs with the exchange in add
+    return head.load(std::memory_order_acquire);  // pairs with the exchange in add
   }
 
   static std::string_view name_of(Entry const& entry) noexcept { return entry.kind.name(); }
@@ -74,7 +74,7 @@ class ExceptionRegistry {
     return entry;
   }
 
-  static constinit inline std::atomic<Entry const*> newest_{nullptr};
+  static constinit inline std::atomic<Entry const*> head{nullptr};
 };
 
 }  // namespace joblot::detail

@@ -36,7 +36,7 @@ namespace joblot::detail {
 class ParentEnd {
  public:
   /// The rings take their memory page by page as they are used.
-  static constexpr std::size_t default_ring_bytes = 256 * 1024;
+  static constexpr std::size_t default_ring_bytes = std::size_t{256} * 1024;
 
   /// `ring_bytes`, of each ring: a power of two, at least 1024. Throws `Error` if there is no
   /// memory or no socket to be had.

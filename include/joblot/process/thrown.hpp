@@ -41,8 +41,10 @@ std::string text_of_value(std::exception_ptr const& error) {
   } catch (std::conditional_t<std::is_pointer_v<T>, T, T const&> value) {
     // A pointer by value: for a reference to it clang 16 looks in the wrong place if the exception
     // was thrown by rethrow_exception.
-    if constexpr (std::is_arithmetic_v<T>) {
-      return std::is_same_v<T, bool> ? value ? "true" : "false" : std::to_string(value);
+    if constexpr (std::is_same_v<T, bool>) {
+      return value ? "true" : "false";
+    } else if constexpr (std::is_arithmetic_v<T>) {
+      return std::to_string(value);
     } else if constexpr (std::is_pointer_v<T>) {
       return value != nullptr ? value : "(a null pointer)";
     } else {

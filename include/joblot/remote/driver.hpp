@@ -110,7 +110,7 @@ class RemoteDriver {
     std::size_t sent = 0;  // the tasks before it have been sent to the worker at hand
     std::size_t end = 0;
     std::size_t first = 0;
-    int attempt = 1;           // of the task `next`
+    int attempt = 1;             // of the task `next`
     std::exception_ptr stuck{};  // the task `sent` cannot be sent
     std::chrono::nanoseconds time{0};
   };
@@ -318,11 +318,7 @@ class RemoteDriver {
     // First, so that a result whose task is to blame is counted whatever comes.
     ++batch.next;
     batch.attempt = 1;
-    if (settings_.timeout) {
-      batch.time += time;
-    } else if (header.count == 0) {
-      batch.time += time;
-    }
+    if (settings_.timeout || header.count == 0) batch.time += time;
     if (error) tasks_.fail(slot, index, attempt, std::move(error));
   }
 

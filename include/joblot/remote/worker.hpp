@@ -99,7 +99,7 @@ class Worker final : BlockReceiver {
       error = std::current_exception();
     }
     answer_.clear();
-    if (error) encode_exception(answer_, std::move(error));
+    if (error) encode_exception(answer_, error);
     auto const type = error ? MessageType::unfit : MessageType::ready;
     return parent_.send({.type = to_number(type)}, answer_) && type == MessageType::ready;
   }
@@ -183,7 +183,7 @@ class Worker final : BlockReceiver {
     }
     discard(blocks.subspan(received_));
     answer_.clear();
-    encode_exception(answer_, std::move(error));
+    encode_exception(answer_, error);
     return false;
   }
 

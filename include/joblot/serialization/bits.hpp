@@ -58,10 +58,10 @@ consteval bool are_bits() {
 
 template <class T>
 struct Bits : std::bool_constant<are_bits<T>()> {};
-template <class T, std::size_t N>
-struct Bits<std::array<T, N>> : std::bool_constant<(N > 0) && is_bits<T>> {};
-template <class T, std::size_t N>
-struct Bits<T[N]> : std::bool_constant<is_bits<T>> {};
+template <class T, std::size_t length>
+struct Bits<std::array<T, length>> : std::bool_constant<(length > 0) && is_bits<T>> {};
+template <class T, std::size_t length>
+struct Bits<T[length]> : std::bool_constant<is_bits<T>> {};
 template <class T>
 struct Bits<std::complex<T>> : std::bool_constant<std::is_floating_point_v<T>> {};
 template <class Rep, class Period>

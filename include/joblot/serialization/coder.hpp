@@ -131,12 +131,12 @@ struct Coder<std::complex<T>> {
   }
 };
 
-template <std::size_t N>
-struct Coder<std::bitset<N>> {
-  static void write(Encoder& out, std::bitset<N> const& value) { out.bits(value); }
-  static std::bitset<N> read(Decoder& in) {
+template <std::size_t length>
+struct Coder<std::bitset<length>> {
+  static void write(Encoder& out, std::bitset<length> const& value) { out.bits(value); }
+  static std::bitset<length> read(Decoder& in) {
     // Bits beyond N must be zero in the object, whatever the message says.
-    return in.bits<std::bitset<N>>() & std::bitset<N>().set();
+    return in.bits<std::bitset<length>>() & std::bitset<length>().set();
   }
 };
 
@@ -186,14 +186,14 @@ struct Coder<std::variant<T...>> {
   static Variant read(Decoder& in) { return read_from<0>(in, in.bits<std::uint32_t>()); }
 
  private:
-  template <std::size_t I>
+  template <std::size_t at>
   static Variant read_from(Decoder& in, std::uint32_t index) {
-    if constexpr (I == sizeof...(T)) {
+    if constexpr (at == sizeof...(T)) {
       throw BadMessage("A message has a std::variant with an alternative that does not exist.");
     } else {
-      if (index != I) return read_from<I + 1>(in, index);
-      return Variant(std::in_place_index<I>,
-                     detail::read<std::variant_alternative_t<I, Variant>>(in));
+      if (index != at) return read_from<at + 1>(in, index);
+      return Variant(std::in_place_index<at>,
+                     detail::read<std::variant_alternative_t<at, Variant>>(in));
     }
   }
 };

@@ -159,25 +159,25 @@ struct Coder<std::vector<T, A>> {
   }
 };
 
-template <class T, std::size_t N>
-struct Coder<std::array<T, N>> {
-  static void write(Encoder& out, std::array<T, N> const& value) {
+template <class T, std::size_t length>
+struct Coder<std::array<T, length>> {
+  static void write(Encoder& out, std::array<T, length> const& value) {
     for (T const& element : value) detail::write(out, element);
   }
-  static std::array<T, N> read(Decoder& in) {
+  static std::array<T, length> read(Decoder& in) {
     if constexpr (std::default_initializable<T> && std::assignable_from<T&, T>) {
-      std::array<T, N> result;
+      std::array<T, length> result;
       for (T& element : result) element = detail::read<T>(in);
       return result;
     } else {
-      return read(in, std::make_index_sequence<N>{});
+      return read(in, std::make_index_sequence<length>{});
     }
   }
 
  private:
-  template <std::size_t... I>
-  static std::array<T, N> read(Decoder& in, std::index_sequence<I...>) {
-    return {{(static_cast<void>(I), detail::read<T>(in))...}};
+  template <std::size_t... at>
+  static std::array<T, length> read(Decoder& in, std::index_sequence<at...>) {
+    return {{(static_cast<void>(at), detail::read<T>(in))...}};
   }
 };
 

@@ -41,62 +41,64 @@ concept HasBase = requires { T{AnyBase<T>{}}; };
 template <class T, std::size_t>
 using AnyMemberAt = AnyMember<T>;
 
-template <class T, std::size_t... I>
-consteval bool takes(std::index_sequence<I...>) {
-  return requires { T{AnyMemberAt<T, I>{}...}; };
+template <class T, std::size_t... index>
+consteval bool takes(std::index_sequence<index...>) {
+  return requires { T{AnyMemberAt<T, index>{}...}; };
 }
 
 /// Whether T{a..., {b...}, c...} is well-formed.
-template <class T, std::size_t... A, std::size_t... B, std::size_t... C>
-consteval bool takes(std::index_sequence<A...>, std::index_sequence<B...>,
-                     std::index_sequence<C...>) {
-  return requires { T{AnyMemberAt<T, A>{}..., {AnyMemberAt<T, B>{}...}, AnyMemberAt<T, C>{}...}; };
+template <class T, std::size_t... front, std::size_t... braced, std::size_t... back>
+consteval bool takes(std::index_sequence<front...>, std::index_sequence<braced...>,
+                     std::index_sequence<back...>) {
+  return requires {
+    T{AnyMemberAt<T, front>{}..., {AnyMemberAt<T, braced>{}...}, AnyMemberAt<T, back>{}...};
+  };
 }
 
-template <class T, std::size_t Before, std::size_t Inside, std::size_t After>
+template <class T, std::size_t before, std::size_t inside, std::size_t after>
 inline constexpr bool takes_braced =
-    takes<T>(std::make_index_sequence<Before>{}, std::make_index_sequence<Inside>{},
-             std::make_index_sequence<After>{});
+    takes<T>(std::make_index_sequence<before>{}, std::make_index_sequence<inside>{},
+             std::make_index_sequence<after>{});
 
 // A C array of k elements takes k initialisers, so there may be more of them than members. It is
 // not looked for beyond so many: each question costs the compiler time.
 inline constexpr std::size_t max_initializers = 64;
 
 /// The most initialisers that `T` takes; `max_initializers + 1` stands for none or too many.
-template <class T, std::size_t N = 0, bool Taken = false>
+template <class T, std::size_t count = 0, bool taken = false>
 consteval std::size_t count_initializers() {
-  if constexpr (N > max_initializers) {
-    return N;
-  } else if constexpr (takes<T>(std::make_index_sequence<N>{})) {
-    return count_initializers<T, N + 1, true>();
-  } else if constexpr (Taken) {
-    return N - 1;
+  if constexpr (count > max_initializers) {
+    return count;
+  } else if constexpr (takes<T>(std::make_index_sequence<count>{})) {
+    return count_initializers<T, count + 1, true>();
+  } else if constexpr (taken) {
+    return count - 1;
   } else {
-    return count_initializers<T, N + 1, false>();
+    return count_initializers<T, count + 1, false>();
   }
 }
 
-/// How many initialisers the member at initialiser `At` of `Total` takes: k, if k of them may stand
+/// How many initialisers the member at initialiser `at` of `total` takes: k, if k of them may stand
 /// in braces and then no more than the others fit behind. (A class may be written with braces, too,
 /// but then takes the place of one.)
-template <class T, std::size_t At, std::size_t Total, std::size_t K = Total - At>
+template <class T, std::size_t at, std::size_t total, std::size_t k = total - at>
 consteval std::size_t width() {
-  if constexpr (K <= 1) {
+  if constexpr (k <= 1) {
     return 1;
-  } else if constexpr (takes_braced<T, At, K, Total - At - K> &&
-                       !takes_braced<T, At, K, Total - At - K + 1>) {
-    return K;
+  } else if constexpr (takes_braced<T, at, k, total - at - k> &&
+                       !takes_braced<T, at, k, total - at - k + 1>) {
+    return k;
   } else {
-    return width<T, At, Total, K - 1>();
+    return width<T, at, total, k - 1>();
   }
 }
 
-template <class T, std::size_t Total, std::size_t At = 0>
+template <class T, std::size_t total, std::size_t at = 0>
 consteval std::size_t count_members() {
-  if constexpr (At >= Total) {
+  if constexpr (at >= total) {
     return 0;
   } else {
-    return 1 + count_members<T, Total, At + width<T, At, Total>()>();
+    return 1 + count_members<T, total, at + width<T, at, total>()>();
   }
 }
 

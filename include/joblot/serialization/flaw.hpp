@@ -97,12 +97,12 @@ inline constexpr bool is_read_reference<std::reference_wrapper<T const>> = true;
 
 template <class T>
 inline constexpr bool is_span = false;
-template <class T, std::size_t Extent>
-inline constexpr bool is_span<std::span<T, Extent>> = true;
+template <class T, std::size_t extent>
+inline constexpr bool is_span<std::span<T, extent>> = true;
 template <class T>
 inline constexpr bool is_writable_span = false;
-template <class T, std::size_t Extent>
-inline constexpr bool is_writable_span<std::span<T, Extent>> = !std::is_const_v<T>;
+template <class T, std::size_t extent>
+inline constexpr bool is_writable_span<std::span<T, extent>> = !std::is_const_v<T>;
 template <class T>
 inline constexpr bool is_string_view = false;
 template <class C, class Traits>

@@ -26,6 +26,7 @@ inline void advise_huge_pages([[maybe_unused]] void* data,
   auto const end = (address + size) / page * page;
   // The pages at both ends may hold something else, too.
   if (size >= smallest_huge && begin < end) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): a page begins at a number
     static_cast<void>(::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE));
   }
 #endif

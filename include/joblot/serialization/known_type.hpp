@@ -38,9 +38,9 @@ struct Known {
   static constexpr auto as = KnownAs::nothing;
 };
 
-template <KnownAs As, class Parts = Types<>, class Helpers = Types<>>
+template <KnownAs way, class Parts = Types<>, class Helpers = Types<>>
 struct KnownWith {
-  static constexpr auto as = As;
+  static constexpr auto as = way;
   using parts = Parts;
   using helpers = Helpers;
 };
@@ -80,10 +80,10 @@ template <class K, class V, class H, class E, class A>
 struct Known<std::unordered_multimap<K, V, H, E, A>>
     : KnownWith<KnownAs::hashed, Types<K, V>, Types<H, E>> {};
 
-template <class T, std::size_t N>
-struct Known<std::array<T, N>> : KnownWith<KnownAs::product, Types<T>> {};
-template <class T, std::size_t N>
-struct Known<T[N]> : KnownWith<KnownAs::product, Types<T>> {};
+template <class T, std::size_t length>
+struct Known<std::array<T, length>> : KnownWith<KnownAs::product, Types<T>> {};
+template <class T, std::size_t length>
+struct Known<T[length]> : KnownWith<KnownAs::product, Types<T>> {};
 template <class A, class B>
 struct Known<std::pair<A, B>> : KnownWith<KnownAs::product, Types<A, B>> {};
 template <class... T>
@@ -100,8 +100,8 @@ struct Known<std::chrono::duration<Rep, Period>> : KnownWith<KnownAs::value, Typ
 template <class Clock, class Duration>
 struct Known<std::chrono::time_point<Clock, Duration>>
     : KnownWith<KnownAs::value, Types<Duration>> {};
-template <std::size_t N>
-struct Known<std::bitset<N>> : KnownWith<KnownAs::value> {};
+template <std::size_t length>
+struct Known<std::bitset<length>> : KnownWith<KnownAs::value> {};
 
 template <class T>
 struct Known<std::unique_ptr<T>> : KnownWith<KnownAs::smart_pointer, Types<T>> {};

@@ -12,7 +12,7 @@ namespace joblot::detail {
 
 /// From this size on, in bytes, contiguous trivially copyable data is a block of its own: copying
 /// less costs less than one more entry of a scatter/gather list.
-inline constexpr std::size_t smallest_block = 64 * 1024;
+inline constexpr std::size_t smallest_block = std::size_t{64} * 1024;
 
 /// Memory that is sent from where it is. Not owned: it must stay as it is until it has been sent.
 struct ConstBlock {

@@ -56,39 +56,39 @@ class Received<std::basic_string_view<C, Traits>> {
   std::basic_string<C, Traits> value_;
 };
 
-template <class T, std::size_t Extent>
-class Received<std::span<T const, Extent>> {
+template <class T, std::size_t extent>
+class Received<std::span<T const, extent>> {
  public:
   explicit Received(Decoder& in) : value_(read<std::vector<T>>(in)) {
-    if (Extent != std::dynamic_extent && value_.size() != Extent) {
+    if (extent != std::dynamic_extent && value_.size() != extent) {
       throw BadMessage("A message has a span of " + std::to_string(value_.size()) +
-                       " elements in place of one of " + std::to_string(Extent) + ".");
+                       " elements in place of one of " + std::to_string(extent) + ".");
     }
   }
 
-  [[nodiscard]] std::span<T const, Extent> get() const noexcept {
-    return std::span<T const, Extent>(value_.data(), value_.size());
+  [[nodiscard]] std::span<T const, extent> get() const noexcept {
+    return std::span<T const, extent>(value_.data(), value_.size());
   }
 
  private:
   std::vector<T> value_;
 };
 
-template <std::size_t Extent>
-class Received<std::span<bool const, Extent>> {
+template <std::size_t extent>
+class Received<std::span<bool const, extent>> {
  public:
   explicit Received(Decoder& in) {
     auto const bits = read<std::vector<bool>>(in);
     size_ = bits.size();
-    if (Extent != std::dynamic_extent && size_ != Extent) {
+    if (extent != std::dynamic_extent && size_ != extent) {
       throw BadMessage("A message has a span of the wrong size.");
     }
     value_ = std::make_unique<bool[]>(size_);
     std::copy(bits.begin(), bits.end(), value_.get());
   }
 
-  [[nodiscard]] std::span<bool const, Extent> get() const noexcept {
-    return std::span<bool const, Extent>(value_.get(), size_);
+  [[nodiscard]] std::span<bool const, extent> get() const noexcept {
+    return std::span<bool const, extent>(value_.get(), size_);
   }
 
  private:

@@ -177,8 +177,8 @@ template <class C, class Traits>
 struct CarriedAs<std::basic_string_view<C, Traits>> {
   using type = std::basic_string<C, Traits>;
 };
-template <class T, std::size_t Extent>
-struct CarriedAs<std::span<T const, Extent>> {
+template <class T, std::size_t extent>
+struct CarriedAs<std::span<T const, extent>> {
   using type = std::vector<std::remove_volatile_t<T>>;
 };
 template <class T>
