@@ -349,6 +349,7 @@ TEST(BackendChoice, IsThreadsByDefault) {
 TEST(BackendChoice, IsTheNameOrTheObjectGiven) {
   EXPECT_EQ(backend_of({.backend = "threading"}), "ThreadingBackend");
   EXPECT_EQ(backend_of({.backend = "sequential"}), "SequentialBackend");
+  EXPECT_EQ(backend_of({.backend = "loky"}), "LokyBackend");
   auto const mine = sharing();
   EXPECT_EQ(resolve({.backend = mine}).backend, mine);
   register_parallel_backend("config.mine", sharing);
@@ -356,7 +357,7 @@ TEST(BackendChoice, IsTheNameOrTheObjectGiven) {
 }
 
 TEST(BackendChoice, OfProcessesIsAClearErrorWhereThereAreNone) {
-  for (auto const* name : {"loky", "multiprocessing"}) {
+  for (auto const* name : {"multiprocessing"}) {
     auto const text = refusal({.backend = name});
     EXPECT_TRUE(contains(text, std::string("\"") + name + "\"")) << text;
     EXPECT_TRUE(contains(text, "not available")) << text;
@@ -395,6 +396,8 @@ TEST(Prefer, IsOnlyAHint) {
       EXPECT_EQ(backend_of({.n_jobs = n_jobs, .backend = "sequential"}), "SequentialBackend");
     }
   }
+  EXPECT_EQ(backend_of({.prefer = Prefer::processes}), "LokyBackend");
+  EXPECT_EQ(backend_of({.prefer = Prefer::threads}), "ThreadingBackend");
   EXPECT_EQ(backend_of({.backend = separate(), .prefer = Prefer::threads}), "Separate");
   EXPECT_EQ(backend_of({.backend = "threading", .prefer = Prefer::processes}), "ThreadingBackend");
   auto const scope = parallel_config({.backend = separate()});

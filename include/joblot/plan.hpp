@@ -80,17 +80,17 @@ Setting<T> const& in_force(Options const& own, Setting<T> Options::*field) {
 
 /// The backend for these options: by name or object, else a scope's, else the default.
 /// `prefer` is a soft hint for when no backend is named: `Prefer::threads` passes over a default
-/// backend that does not share memory; `Prefer::processes` takes worker processes.
+/// backend that does not share memory; `Prefer::processes` one that does.
 inline void choose_backend(Options const& own, Plan& plan) {
   auto const& choice = in_force(own, &Options::backend);
   bool const sharedmem = in_force(own, &Options::require).has_value();
   auto const& prefer = in_force(own, &Options::prefer);
   bool const prefers_threads = prefer.has_value() && prefer.value() == Prefer::threads;
   bool const prefers_processes = prefer.has_value() && prefer.value() == Prefer::processes;
-  if (choice.has_value()) {
-    plan.backend = make_backend(choice.value());
-  } else {
-    plan.backend = prefers_processes ? loky_backend() : Registry::instance().make_default();
+  plan.backend =
+      choice.has_value() ? make_backend(choice.value()) : Registry::instance().make_default();
+  if (prefers_processes && !choice.has_value() && !sharedmem && plan.backend->shares_memory()) {
+    plan.backend = loky_backend();
   }
   check_promises(own, own.backend.has_value() ? plan.backend.get() : nullptr);
   if (plan.backend->shares_memory()) return;
