@@ -16,8 +16,8 @@ namespace {
 
 using joblot::detail::Build;
 using joblot::detail::CodeIdentity;
+using joblot::detail::find_code;
 using joblot::detail::identify;
-using joblot::detail::resolve;
 
 int answer() { return 42; }
 int number = 7;
@@ -26,7 +26,7 @@ void const* address_of(int (*function)()) { return reinterpret_cast<void const*>
 
 std::string error_of(CodeIdentity const& identity, std::size_t size = 1) {
   try {
-    static_cast<void>(resolve(identity, size));
+    static_cast<void>(find_code(identity, size));
   } catch (joblot::Error const& error) {
     return error.what();
   }
@@ -36,11 +36,11 @@ std::string error_of(CodeIdentity const& identity, std::size_t size = 1) {
 TEST(CodeIdentity, LeadsBackToFunctionsAndObjectsOfTheProgram) {
   auto const function = identify(address_of(&answer));
   EXPECT_EQ(function.path, "");
-  EXPECT_EQ(resolve(function), address_of(&answer));
-  EXPECT_EQ(reinterpret_cast<int (*)()>(resolve(function))(), 42);
+  EXPECT_EQ(find_code(function), address_of(&answer));
+  EXPECT_EQ(reinterpret_cast<int (*)()>(find_code(function))(), 42);
 
   auto const object = identify(&number);
-  EXPECT_EQ(resolve(object, sizeof number), &number);
+  EXPECT_EQ(find_code(object, sizeof number), &number);
   EXPECT_EQ(object.build, function.build);
   EXPECT_NE(object, function);
 }
@@ -49,7 +49,7 @@ TEST(CodeIdentity, NamesALibraryByItsAbsolutePath) {
   auto const file = identify(reinterpret_cast<void const*>(&std::fclose));
   if (file.path.empty()) GTEST_SKIP() << "linked statically";
   EXPECT_EQ(file.path.front(), '/');
-  EXPECT_EQ(resolve(file), reinterpret_cast<void*>(&std::fclose));
+  EXPECT_EQ(find_code(file), reinterpret_cast<void*>(&std::fclose));
 }
 
 TEST(CodeIdentity, FindsTheSameBuildUnderAnotherName) {
@@ -57,7 +57,7 @@ TEST(CodeIdentity, FindsTheSameBuildUnderAnotherName) {
   if (file.path.empty()) GTEST_SKIP() << "linked statically";
   if (file.build.id_size == 0) GTEST_SKIP() << "no build-id";
   file.path = "/elsewhere/libc.so";
-  EXPECT_EQ(resolve(file), reinterpret_cast<void*>(&std::fclose));
+  EXPECT_EQ(find_code(file), reinterpret_cast<void*>(&std::fclose));
 }
 
 TEST(CodeIdentity, RefusesWhatIsInNoFile) {

@@ -48,7 +48,7 @@ template <class Signature>
 [[nodiscard]] Entry<Signature> const& resolve_entry(CodeIdentity const& identity,
                                                     std::uint64_t type_hash) {
   using Wanted = Entry<Signature> const;
-  void const* const address = resolve(identity, sizeof(Wanted));
+  void const* const address = find_code(identity, sizeof(Wanted));
   bool const aligned = reinterpret_cast<std::uintptr_t>(address) % alignof(Wanted) == 0;
   auto const* const entry = static_cast<Wanted*>(address);
   if (aligned && entry->magic == entry_magic && entry->type_hash == type_hash) return *entry;

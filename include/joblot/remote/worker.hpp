@@ -92,7 +92,7 @@ class Worker final : BlockReceiver {
       if (decode<bool>(message)) {
         // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): a function, by its identity
         auto const run =
-            reinterpret_cast<void (*)()>(resolve(CodeIdentity::read_from(message.bytes)));
+            reinterpret_cast<void (*)()>(find_code(CodeIdentity::read_from(message.bytes)));
         run();
       }
     } catch (...) {

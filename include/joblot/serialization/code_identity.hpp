@@ -305,7 +305,7 @@ struct ModuleSearch {
 /// The address in this process of what `identify` named in another one, and of the `size` bytes
 /// there. Loads the library if it was a plugin in the other one. Throws `Error` if this process
 /// does not have the same build.
-[[nodiscard]] inline void* resolve(CodeIdentity const& identity, std::size_t size = 1) {
+[[nodiscard]] inline void* find_code(CodeIdentity const& identity, std::size_t size = 1) {
   auto search = search_module(identity);
   std::string reason;
   if (!search.found && !search.other_build && !identity.path.empty()) {
@@ -336,7 +336,7 @@ struct ModuleSearch {
   throw Error("joblot: other processes cannot find code of this one on this system; use threads");
 }
 
-[[nodiscard]] inline void* resolve(CodeIdentity const&, std::size_t = 1) {
+[[nodiscard]] inline void* find_code(CodeIdentity const&, std::size_t = 1) {
   throw Error("joblot: code of other processes cannot be found on this system; use threads");
 }
 

@@ -29,7 +29,7 @@ inline void* read_code(Decoder& in) {
       throw BadMessage(error.what());
     }
   });
-  return resolve(identity);
+  return find_code(identity);
 }
 
 template <class T>
