@@ -54,6 +54,7 @@ class Writer {
   void bytes(void const* data, std::size_t size) {
     // Most of what is written has 8 bytes or so, and an insert costs more than to copy them.
     if (size > sizeof stage_ - staged_) return many_bytes(data, size);
+    if (size == 0) return;  // then data may be null, which memcpy may not get
     std::memcpy(stage_ + staged_, data, size);
     staged_ += size;
   }
