@@ -181,6 +181,8 @@ class RemoteDriver {
         batch.sent = last;
       } else if (lease_.try_send(header, message_)) {
         batch.sent = last;
+      } else {
+        batch.stuck = nullptr;  // it is behind others that have not been sent: found again
       }
     }
     settle_stuck(slot);
@@ -243,7 +245,7 @@ class RemoteDriver {
       give_up();
     } else if (front().next == front().end) {
       finish_front();
-    } else if (front().sent == front().next) {
+    } else if (front().sent <= front().next) {  // less, if the next one could not be sent
       send(front_);
     } else {
       wait();
@@ -386,7 +388,10 @@ class RemoteDriver {
       }
     }
     // A new worker gets the rest: the next step sends it.
-    for (auto& batch : batches_) batch.sent = batch.next;
+    for (auto& batch : batches_) {
+      batch.sent = batch.next;
+      batch.stuck = nullptr;  // it is found again
+    }
   }
 
   void receive_last() {
