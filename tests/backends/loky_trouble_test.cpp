@@ -2,6 +2,7 @@
 // What goes wrong with tasks, values and workers, but the deaths that come at random.
 #include <joblot/backends/loky.hpp>
 // First, because it needs no other.
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
@@ -114,6 +115,132 @@ TEST(LokyTrouble, AnArgumentThatCannotBeWrittenIsNotTakenForOneBeforeIt) {
     }
     expect_all_but_bad_ones(values, outcomes_of(values, batch_size, 1));
   }
+}
+
+// Workers that are cut off, stopped, or leave something behind.
+
+/// What becomes of each of `tasks` calls of `task`, in batches of one.
+template <class Task>
+auto outcomes_of_calls(Task task, int tasks, joblot::Options options = {}) {
+  options.backend = "loky";
+  options.n_jobs = 2;
+  return Parallel(options).outcomes(std::views::iota(0, tasks) |
+                                    std::views::transform([task](int i) { return delayed(task)(i); }));
+}
+
+template <class Error>
+void expect_all_but(std::vector<int> const& bad, std::vector<Outcome<int>> outcomes) {
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    auto const index = static_cast<int>(i);
+    if (std::ranges::find(bad, index) != bad.end()) {
+      EXPECT_THROW(static_cast<void>(outcomes[i].value()), Error) << text_of(outcomes[i]);
+    } else {
+      ASSERT_TRUE(outcomes[i]) << text_of(outcomes[i]);
+      EXPECT_EQ(outcomes[i].value(), index);
+    }
+  }
+}
+
+TEST(LokyTrouble, ATaskThatClosesItsWorkersFilesIsLostAtOnceAndAlone) {
+  expect_all_but<joblot::TerminatedWorkerError>({5, 6}, outcomes_of_calls(
+                                                            [](int i) {
+                                                              if (i == 5 || i == 6) {
+                                                                for (int fd = 3; fd < 64; ++fd) ::close(fd);
+                                                                std::this_thread::sleep_for(1h);
+                                                              }
+                                                              return i;
+                                                            },
+                                                            20));
+}
+
+TEST(LokyTrouble, ATaskThatClosesItsWorkersFilesAndReturnsHoldsNobodyUp) {
+  auto const outcomes = outcomes_of_calls(
+      [](int i) {
+        if (i == 5) {
+          for (int fd = 3; fd < 64; ++fd) ::close(fd);
+        }
+        return i;
+      },
+      20);
+  for (std::size_t i = 0; i < 20; ++i) EXPECT_TRUE(outcomes[i] || i == 5) << i;
+}
+
+TEST(LokyTrouble, AWorkerThatIsStoppedIsTakenForOneWhoseTaskIsTooSlow) {
+  expect_all_but<joblot::TimeoutError>({3, 4}, outcomes_of_calls(
+                                                   [](int i) {
+                                                     if (i == 3 || i == 4) ::raise(SIGSTOP);
+                                                     return i;
+                                                   },
+                                                   20, {.timeout = 300ms}));
+}
+
+TEST(LokyTrouble, AWorkersDeathIsNoticedThoughAnotherProcessHoldsItsSocket) {
+  auto const begun = std::chrono::steady_clock::now();
+  expect_all_but<joblot::TerminatedWorkerError>({3}, outcomes_of_calls(
+                                                         [](int i) {
+                                                           if (i == 3) {
+                                                             if (::fork() == 0) {
+                                                               ::signal(SIGALRM, SIG_DFL);
+                                                               ::alarm(5);
+                                                               for (;;) ::pause();
+                                                             }
+                                                             ::_exit(1);
+                                                           }
+                                                           return i;
+                                                         },
+                                                         20));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 4s);
+}
+
+TEST(LokyTrouble, ATaskMayExit) {
+  auto outcomes = outcomes_of_calls(
+      [](int i) {
+        if (i == 3) std::exit(0);
+        if (i == 7) std::exit(8);
+        return i;
+      },
+      20);
+  for (std::size_t i = 0; i < 20; ++i) {
+    if (i != 3 && i != 7) {
+      EXPECT_EQ(outcomes[i].value(), static_cast<int>(i));
+      continue;
+    }
+    try {
+      static_cast<void>(outcomes[i].value());
+      ADD_FAILURE();
+    } catch (joblot::TerminatedWorkerError const& error) {
+      EXPECT_EQ(error.exit_status(), i == 3 ? 0 : 8);
+      EXPECT_EQ(error.index(), i);
+    }
+  }
+}
+
+TEST(LokyTrouble, FiveTasksOfTwoHundredCrash) {
+  auto outcomes = outcomes_of_calls(
+      [](int i) {
+        if (i % 40 == 7) {
+          ::signal(SIGSEGV, SIG_DFL);  // a sanitizer reports it and exits otherwise
+          ::raise(SIGSEGV);
+        }
+        return i;
+      },
+      200);
+  int values = 0;
+  for (std::size_t i = 0; i < 200; ++i) {
+    if (outcomes[i]) {
+      EXPECT_EQ(outcomes[i].value(), static_cast<int>(i));
+      ++values;
+      continue;
+    }
+    try {
+      static_cast<void>(outcomes[i].value());
+    } catch (joblot::TerminatedWorkerError const& error) {
+      EXPECT_EQ(error.signal(), SIGSEGV);
+      EXPECT_EQ(error.index(), i);
+      EXPECT_EQ(i % 40, 7U);
+    }
+  }
+  EXPECT_EQ(values, 195);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace joblot::detail {
 
 /// What a worker does now, for the parent to see, also after the worker's death.
 struct alignas(64) WorkerSlot {
-  std::atomic<std::int64_t> task{-1};  // index of the task; -1: none
+  std::atomic<std::int64_t> task{-1};  // number of the task, counted over its life; -1: none
   std::atomic<std::int64_t> since{0};  // when it began, in ns of steady_clock
 };
 

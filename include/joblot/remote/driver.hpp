@@ -158,7 +158,7 @@ class RemoteDriver {
     try {
       send_to_worker(slot);
     } catch (WorkerGone const&) {
-      bury(std::nullopt);
+      bury(Death::own);
     }
   }
 
@@ -258,7 +258,7 @@ class RemoteDriver {
       case Ready::message:
         return receive();
       case Ready::gone:
-        return bury(std::nullopt);
+        return bury(Death::own);
       case Ready::timed_out:
         return look_at_clock();
       case Ready::interrupted:  // somebody has stopped the call
@@ -284,10 +284,7 @@ class RemoteDriver {
     }
     if (front().next != known) vain_deaths_ = 0;
     tasks_.publish(slot, front().next);
-    if (corrupt) {
-      lease_.kill();
-      bury(std::nullopt);
-    }
+    if (corrupt) bury(Death::own);
   }
 
   void store(int slot) {
@@ -318,6 +315,7 @@ class RemoteDriver {
       }
     }
     // First, so that a result whose task is to blame is counted whatever comes.
+    lease_.answered();
     ++batch.next;
     batch.attempt = 1;
     if (settings_.timeout || header.count == 0) batch.time += time;
@@ -356,12 +354,14 @@ class RemoteDriver {
     return (begun ? *begun : std::chrono::steady_clock::now()) + *settings_.timeout;
   }
 
-  void look_at_clock() {
+  [[nodiscard]] bool is_overdue() const {
     auto const begun = lease_.running_since();
-    if (!begun || std::chrono::steady_clock::now() - *begun <= *settings_.timeout) return;
-    auto const running = lease_.running();
-    lease_.kill();
-    bury(running);
+    return begun && std::chrono::steady_clock::now() - *begun > *settings_.timeout;
+  }
+
+  void look_at_clock() {
+    if (!is_overdue()) return;
+    bury(Death::by_clock);
   }
 
   [[nodiscard]] std::exception_ptr overdue(std::size_t index) const {
@@ -371,22 +371,26 @@ class RemoteDriver {
 
   // Death.
 
-  /// The worker is dead, killed by us if `overdue_task` is there. Its last results are taken, the
-  /// task that it ran is lost, and a new worker gets the rest.
-  void bury(std::optional<std::size_t> overdue_task) {
-    receive_last();
-    bool const ready = lease_.ready();
-    auto const running = lease_.running();
+  /// Why a worker is to be buried: it has died or cannot be talked to, or a task takes too long.
+  enum class Death { own, by_clock };
+
+  /// Ends the worker if it is not dead. Its last results are taken, the task that it ran is lost,
+  /// and a new worker gets the rest.
+  void bury(Death death) {
     auto const pid = lease_.pid();
-    auto const status = lease_.reap();
-    if (under_way_ > 0) {
-      auto& batch = front();
-      if (running && *running == batch.next && batch.next < batch.sent) {
-        lose(overdue_task == running, pid, status);
-      } else if (++vain_deaths_ > (ready ? most_vain_deaths : most_still_births)) {
+    auto const status = lease_.end();  // first: until then it may go on
+    receive_last();
+    if (under_way_ > 0 && !stopped()) {
+      bool const overdue = death == Death::by_clock && is_overdue();
+      // It may have got ready just before it was killed for it: then the next one is not to blame.
+      bool const innocent = death == Death::by_clock && !overdue;
+      if (front().next < front().sent && lease_.running_since() && !innocent) {
+        lose(overdue, pid, status);
+      } else if (!innocent && ++vain_deaths_ > (lease_.ready() ? most_vain_deaths : most_still_births)) {
         throw TerminatedWorkerError(pid, status.signal, status.exit_status, std::nullopt);
       }
     }
+    lease_.drop();
     // A new worker gets the rest: the next step sends it.
     for (auto& batch : batches_) {
       batch.sent = batch.next;

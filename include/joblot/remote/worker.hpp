@@ -142,9 +142,9 @@ class Worker final : BlockReceiver {
     auto since = begun;
     for (auto index = first; index < end; ++index) {
       context.set_index(index);
-      // The index last: who reads it sees the time that belongs to it.
+      // The number last: who reads it sees the time that belongs to it.
       slot.since.store(ticks(since), std::memory_order_relaxed);
-      slot.task.store(static_cast<std::int64_t>(index));
+      slot.task.store(begun_tasks_++);
       bool const success = run(index);
       auto const now = Clock::now();
       auto const time = timed_ ? now - since : index + 1 == end ? now - begun : Clock::duration(0);
@@ -208,6 +208,7 @@ class Worker final : BlockReceiver {
   std::unique_ptr<WorkerCall> call_;
   std::exception_ptr no_call_;  // why there is none
   std::size_t received_ = 0;    // blocks of the task at hand
+  std::int64_t begun_tasks_ = 0;
   bool timed_ = false;
   int worker_id_ = 0;
   WorkerJob job_;

@@ -116,16 +116,15 @@ class WorkerLease final : public BlockReceiver {
   [[nodiscard]] bool ready() const noexcept { return ready_; }
   [[nodiscard]] long pid() const noexcept { return worker_->child.pid(); }
 
-  /// The task that it runs, or ran when it died.
-  [[nodiscard]] std::optional<std::size_t> running() const noexcept {
-    auto const task = worker_->channel.slot().task.load();
-    if (task < 0) return std::nullopt;
-    return static_cast<std::size_t>(task);
-  }
+  /// The answer to the task that it was given first of those without one has been received.
+  void answered() noexcept { ++worker_->answers; }
+  /// When it began with the task whose answer comes next; none if it has not.
   [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> running_since()
       const noexcept {
-    if (!running()) return std::nullopt;
-    std::chrono::nanoseconds const since(worker_->channel.slot().since.load());
+    // What it says of a task whose answer is here is old, be it that of a call before this one.
+    auto const& slot = worker_->channel.slot();
+    if (slot.task.load() != worker_->answers) return std::nullopt;
+    std::chrono::nanoseconds const since(slot.since.load());
     return std::chrono::steady_clock::time_point(since);
   }
 
@@ -135,12 +134,16 @@ class WorkerLease final : public BlockReceiver {
     worker_->child.kill();
   }
 
-  /// Waits for the end of a worker that is dying, and parts with it.
-  ExitStatus reap() {
-    auto const status = worker_->child.wait();
+  /// Returns when it is dead: then what it has sent and what it ran does not change any more. Kills
+  /// it, as it may have lost its socket, but not its life; one that is dying keeps its own status.
+  ExitStatus end() noexcept {
+    kill();
+    return worker_->child.wait();
+  }
+  /// Parts with one that is dead.
+  void drop() noexcept {
     std::lock_guard const lock(mutex_);
     worker_.reset();
-    return status;
   }
 
  private:

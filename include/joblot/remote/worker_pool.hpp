@@ -64,6 +64,7 @@ struct WorkerProcess {
   ParentEnd channel;
   Interrupt interrupt;  // wakes the thread that waits for the worker
   Interrupt quiet;      // never raised: for what is over soon
+  std::int64_t answers = 0;  // received from it in all calls
   Child child;
 };
 
