@@ -388,7 +388,7 @@ class Loop final : public Job {
   void on_halt() noexcept override {
     sink_.wake_all();
     std::lock_guard const lock(leases_lock_);
-    for (auto* lease : leases_) lease->wake();
+    for (auto* lease : leases_) lease->wake(stop_at() == 0);
   }
   bool overdue_task_fails() const noexcept override { return failing == Failing::ends_call; }
 

@@ -22,7 +22,7 @@
 
 namespace joblot::detail {
 
-/// The worker died under what was being done with it.
+/// The worker died under what was being done with it, or that was broken off.
 struct WorkerGone {};
 
 /// Lends one worker at a time from the pool, and gives it back if it has nothing left to do. One
@@ -40,14 +40,13 @@ class WorkerLease final : public BlockReceiver {
     }
   }
 
-  /// Wakes the thread that waits or sends. Any thread.
-  void wake() noexcept {
+  /// Wakes the thread that waits; if nothing of the call is wanted any more, also one amid a large
+  /// message. Any thread.
+  void wake(bool nothing_is_wanted) noexcept {
     std::lock_guard const lock(mutex_);
-    if (worker_) {
-      worker_->interrupt.raise();
-    } else {
-      woken_ = true;
-    }
+    woken_ = true;
+    unwanted_ = unwanted_ || nothing_is_wanted;
+    if (worker_) pass_on();
   }
 
   /// Sees to it that there is a worker. Throws `Error` if none can be had.
@@ -57,20 +56,21 @@ class WorkerLease final : public BlockReceiver {
     ready_ = worker != nullptr;
     if (!worker) worker = start_worker(spec_);
     worker->interrupt.clear();
+    worker->unwanted.clear();
     killed_ = false;
     knows_call_ = false;
     std::lock_guard const lock(mutex_);
     worker_ = std::move(worker);
-    if (std::exchange(woken_, false)) worker_->interrupt.raise();
+    pass_on();
   }
 
   [[nodiscard]] bool knows_call() const noexcept { return knows_call_; }
   void has_call() noexcept { knows_call_ = true; }
 
   /// Hands a message over, however large; the worker must have nothing else to do. Throws
-  /// `WorkerGone`.
+  /// `WorkerGone`, also if nothing is wanted any more: then the worker cannot be used again.
   void send(MessageHeader const& header, OutMessage const& message) {
-    if (!worker_->channel.send(header, message, worker_->quiet)) throw WorkerGone();
+    if (!worker_->channel.send(header, message, worker_->unwanted)) throw WorkerGone();
   }
 
   /// The same for a small message and without waiting. False: not now.
@@ -82,7 +82,7 @@ class WorkerLease final : public BlockReceiver {
   /// if it says that its initializer failed.
   bool receive(Incoming& incoming) {
     for (;;) {
-      auto const got = worker_->channel.receive(incoming, worker_->quiet);
+      auto const got = worker_->channel.receive(incoming, worker_->unwanted);
       if (got == Ready::nothing) return false;
       if (got != Ready::message) throw WorkerGone();
       switch (static_cast<MessageType>(incoming.header.type)) {
@@ -99,7 +99,7 @@ class WorkerLease final : public BlockReceiver {
 
   void receive(InMessage& message) override {
     if (message.fills.empty()) return;
-    if (worker_->channel.receive_blocks(message, worker_->quiet) != Ready::message) {
+    if (worker_->channel.receive_blocks(message, worker_->unwanted) != Ready::message) {
       throw WorkerGone();
     }
   }
@@ -147,6 +147,12 @@ class WorkerLease final : public BlockReceiver {
   }
 
  private:
+  /// The lock is held.
+  void pass_on() noexcept {
+    if (std::exchange(woken_, false)) worker_->interrupt.raise();
+    if (unwanted_) worker_->unwanted.raise();
+  }
+
   [[noreturn]] void fail_to_initialize(InMessage& message) {
     auto const error = decode_exception(message, pid(), 0);
     std::string text = "the initializer failed in a worker process";
@@ -162,7 +168,8 @@ class WorkerLease final : public BlockReceiver {
   WorkerSpec spec_;
   std::mutex mutex_;  // between `wake` and a change of worker
   std::unique_ptr<WorkerProcess> worker_;
-  bool woken_ = false;  // guarded by mutex_
+  bool woken_ = false;     // guarded by mutex_
+  bool unwanted_ = false;  // guarded by mutex_
   bool ready_ = false;
   bool killed_ = false;
   bool knows_call_ = false;

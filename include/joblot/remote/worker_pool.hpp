@@ -63,7 +63,7 @@ struct WorkerProcess {
   WorkerSpec spec;
   ParentEnd channel;
   Interrupt interrupt;  // wakes the thread that waits for the worker
-  Interrupt quiet;      // never raised: for what is over soon
+  Interrupt unwanted;        // breaks large messages off, either way
   std::int64_t answers = 0;  // received from it in all calls
   Child child;
 };
