@@ -318,4 +318,27 @@ std::size_t children(char state = 0) {
   return count;
 }
 
+TEST(LokyTrouble, IdleWorkersLeaveAndAreBuriedByTheNextCall) {
+  for (auto const timeout : {30ms, 31ms, 32ms}) {
+    EXPECT_EQ(
+        outcomes_of_calls([](int i) { return i; }, 20, {.idle_worker_timeout = timeout}).size(),
+        20U);
+  }
+  auto const until = std::chrono::steady_clock::now() + 10s;
+  while (children('Z') < 3 && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(5ms);
+  std::this_thread::sleep_for(200ms);  // as many as there are, else some end behind the call's back
+  EXPECT_GE(children('Z'), 3U);
+  EXPECT_EQ(outcomes_of_calls([](int i) { return i; }, 20).size(), 20U);
+  EXPECT_EQ(children('Z'), 0U) << "workers of other kinds, too";
+}
+
+TEST(LokyTrouble, ACallMayMeetWorkersThatAreAboutToLeave) {
+  for (int round = 0; round < 40; ++round) {
+    expect_all_but<joblot::Error>(
+        {}, outcomes_of_calls([](int i) { return i; }, 6, {.idle_worker_timeout = 10ms}));
+    std::this_thread::sleep_for(9ms + round % 20 * 100us);
+  }
+}
+
 }  // namespace

@@ -90,6 +90,12 @@ class ParentEnd {
     return end_.send(header, message, waiter(interrupt));
   }
 
+  /// Whether the worker has closed its end of the socket, or a task of it did; never blocks.
+  [[nodiscard]] bool is_hung_up() const noexcept {
+    pollfd look{end_.socket(), POLLRDHUP, 0};
+    return ::poll(&look, 1, 0) > 0 && (look.revents & hung_up) != 0;
+  }
+
   /// Whether there is a message; never blocks.
   [[nodiscard]] bool has_message() noexcept { return end_.has_message(); }
 

@@ -62,7 +62,7 @@ struct WorkerProcess {
 
   WorkerSpec spec;
   ParentEnd channel;
-  Interrupt interrupt;  // wakes the thread that waits for the worker
+  Interrupt interrupt;       // wakes the thread that waits for the worker
   Interrupt unwanted;        // breaks large messages off, either way
   std::int64_t answers = 0;  // received from it in all calls
   Child child;
@@ -94,13 +94,13 @@ class WorkerPool {
     std::unique_ptr<WorkerProcess> found;
     std::vector<std::unique_ptr<WorkerProcess>> dead;  // buried without the lock
     std::lock_guard const lock(mutex_);
-    for (auto i = idle_.size(); i-- > 0 && !found;) {  // the last one first: its cache is warm
-      auto& worker = idle_[i];
-      bool const fits = worker->spec == spec;
-      if (!fits) continue;
-      auto taken = std::move(worker);
+    // All of them, not only those that fit: nobody else would ever bury the others.
+    for (auto i = idle_.size(); i-- > 0;) {  // the last one first: its cache is warm
+      bool const fits = !found && idle_[i]->spec == spec;
+      bool const ended = idle_[i]->channel.is_hung_up() || idle_[i]->child.poll_exit().has_value();
+      if (!fits && !ended) continue;
+      (ended ? dead.emplace_back() : found) = std::move(idle_[i]);
       idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
-      (taken->child.poll_exit() ? dead.emplace_back() : found) = std::move(taken);
     }
     return found;
   }
