@@ -341,4 +341,13 @@ TEST(LokyTrouble, ACallMayMeetWorkersThatAreAboutToLeave) {
   }
 }
 
+TEST(LokyTrouble, WorkersDoNotLeaveWhileTheirTasksAreBeingWritten) {
+  Parallel const parallel{{.n_jobs = 2, .backend = "loky", .idle_worker_timeout = 2ms}};
+  auto const values = parallel(std::views::iota(0, 4) | std::views::transform([](int i) {
+                                 std::this_thread::sleep_for(100ms);
+                                 return delayed([](int value) { return value; })(i);
+                               }));
+  EXPECT_EQ(values, (std::vector<int>{0, 1, 2, 3}));
+}
+
 }  // namespace

@@ -168,9 +168,9 @@ class RemoteDriver {
     if (batch.sent == batch.end || batch.stuck) return;
     bool const alone = slot == front_ && batch.next == batch.sent;
     if (!alone && front().sent != front().end) return;  // in order
-    introduce();
     auto const last = encode(slot);
     if (last > batch.sent) {
+      introduce();  // now, so that it waits for its first tasks as short a time as can be
       MessageHeader const header{
           .type = to_number(MessageType::batch),
           .count = static_cast<std::uint32_t>(last - batch.sent),
@@ -216,12 +216,12 @@ class RemoteDriver {
   void introduce() {
     lease_.need();
     if (lease_.knows_call()) return;
-    message_.clear();
-    tasks_.encode_call(message_);
+    introduction_.clear();
+    tasks_.encode_call(introduction_);
     MessageHeader const header{.type = to_number(MessageType::call),
                                .count = settings_.timeout ? 1U : 0U,
                                .index = static_cast<std::uint64_t>(settings_.worker_id)};
-    lease_.send(header, message_);
+    lease_.send(header, introduction_);
     lease_.has_call();
   }
 
@@ -386,7 +386,8 @@ class RemoteDriver {
       bool const innocent = death == Death::by_clock && !overdue;
       if (front().next < front().sent && lease_.running_since() && !innocent) {
         lose(overdue, pid, status);
-      } else if (!innocent && ++vain_deaths_ > (lease_.ready() ? most_vain_deaths : most_still_births)) {
+      } else if (!innocent &&
+                 ++vain_deaths_ > (lease_.ready() ? most_vain_deaths : most_still_births)) {
         throw TerminatedWorkerError(pid, status.signal, status.exit_status, std::nullopt);
       }
     }
@@ -438,6 +439,7 @@ class RemoteDriver {
   int vain_deaths_ = 0;
   std::optional<std::chrono::nanoseconds> last_time_;
   OutMessage message_;
+  OutMessage introduction_;
   Incoming incoming_;
 };
 
