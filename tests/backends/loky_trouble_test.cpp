@@ -126,6 +126,22 @@ constexpr auto turned = [](std::vector<int> values) {
   return values;
 };
 
+TEST(LokyTrouble, TasksOfABatchMayEachHaveALargeArgumentAndResult) {
+  for (int const batch_size : {2, 7, 30}) {
+    for (int const every : {1, 2, 3}) {
+      std::vector<std::vector<int>> in;
+      for (int i = 0; i < 30; ++i) {
+        in.emplace_back(i % every == 0 ? 300'000 : 100);
+        std::iota(in.back().begin(), in.back().end(), i);
+      }
+      Parallel const parallel{{.n_jobs = 2, .backend = "loky", .batch_size = batch_size}};
+      auto out = parallel.map(in, turned);
+      for (auto& values : out) std::ranges::reverse(values);
+      EXPECT_EQ(out, in);
+    }
+  }
+}
+
 // Workers that are cut off, stopped, or leave something behind.
 
 /// What becomes of each of `tasks` calls of `task`, in batches of one.

@@ -168,6 +168,7 @@ class RemoteDriver {
     if (batch.sent == batch.end || batch.stuck) return;
     bool const alone = slot == front_ && batch.next == batch.sent;
     if (!alone && front().sent != front().end) return;  // in order
+    if (!alone && !message_.blocks.empty()) return;     // nor will this one be small
     auto const last = encode(slot);
     if (last > batch.sent) {
       introduce();  // now, so that it waits for its first tasks as short a time as can be
@@ -189,6 +190,8 @@ class RemoteDriver {
   }
 
   /// Writes the tasks that have not been sent; returns the first one that is not in the message.
+  /// One with blocks is alone: else the worker might have to wait with its answer to one task until
+  /// it has room for the blocks of the others, and here all of them would be there at once.
   std::size_t encode(int slot) {
     auto& batch = batches_[static_cast<std::size_t>(slot)];
     message_.clear();
@@ -203,11 +206,13 @@ class RemoteDriver {
       } catch (...) {
         batch.stuck = std::current_exception();
       }
-      if (batch.stuck) {
+      bool const has_blocks = message_.blocks.size() > blocks;
+      if (batch.stuck || (has_blocks && index > batch.sent)) {
         message_.bytes.resize(place);
         message_.blocks.resize(blocks);
         return index;
       }
+      if (has_blocks) return index + 1;
     }
     return end;
   }
