@@ -113,7 +113,7 @@ class Worker {
 
 /// The worker's side.
 inline void joblot::detail::run_worker(int socket_fd) {
-  joblot::detail::guard_against_orphanhood(::getppid());
+  joblot::detail::guard_against_orphanhood(joblot::detail::worker_start.parent);
   std::array<std::byte, 8192> buffer{};
   for (;;) {
     auto const size = ::recv(socket_fd, buffer.data(), buffer.size(), 0);

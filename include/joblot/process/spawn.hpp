@@ -217,7 +217,8 @@ inline void end_if_orphan(int) noexcept {
 }
 
 /// Ends this process, at the latest, when `parent` has ended, however that came. For a worker,
-/// early: it takes a signal for itself, SIGRTMAX-3.
+/// early: it takes a signal for itself, SIGRTMAX-3. `parent`: as of the start of this process
+/// (`worker_start.parent`), because by now it may be an orphan, and the child of another one.
 inline void guard_against_orphanhood(pid_t parent) noexcept {
   guarded_parent.store(parent, std::memory_order_relaxed);
   ::prctl(PR_SET_NAME, worker_name, 0, 0, 0);

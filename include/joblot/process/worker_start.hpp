@@ -21,6 +21,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 #include <unistd.h>
 #endif
 
@@ -214,6 +215,7 @@ inline void check_workers_can_start() {
 /// Only in a worker that is starting.
 struct WorkerStart {
   int socket_fd = -1;
+  pid_t parent = 0;  // as it was then: it may be gone when the worker is ready to watch it
   InitFunction last_slot = nullptr;  // the one that `finish_start` stands for, if any
 };
 
@@ -257,6 +259,7 @@ inline void start_if_worker(InitFunction* own_slot, int argc, char** argv,
   static constinit bool seen = false;  // one slot for each translation unit, and one is enough
   if (seen) return;
   seen = true;
+  worker_start.parent = ::getppid();  // before it is compared with who made the socket
   worker_start.socket_fd = claim_worker_socket();
   if (worker_start.socket_fd < 0) return;
   process_kind.store(ProcessKind::starting_worker, std::memory_order_relaxed);

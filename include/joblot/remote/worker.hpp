@@ -217,7 +217,7 @@ class Worker final : BlockReceiver {
 /// The life of a worker process after static initialisation. `first_fd`: its socket; the memory
 /// that it shares with its parent is the next one.
 [[noreturn]] inline void run_worker(int first_fd) {
-  guard_against_orphanhood(::getppid());
+  guard_against_orphanhood(worker_start.parent);
   WorkerEnd parent{FileDescriptor(first_fd), FileDescriptor(first_fd + 1)};
   Worker(parent).serve();
   std::exit(0);  // as if main had returned: coverage and leak checkers write their reports
