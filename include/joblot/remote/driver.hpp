@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -100,7 +101,8 @@ class RemoteDriver {
   static constexpr int most_ahead = 2;
   /// A batch that runs longer is not worth one behind it: another worker could run that.
   static constexpr std::chrono::microseconds short_batch{2000};
-  /// Deaths in a row that bring no result nearer: then something kills every worker.
+  /// Deaths in a row that bring no result nearer: then something kills every worker. In the second
+  /// case it is something that the worker does while it starts.
   static constexpr int most_vain_deaths = 20;
   static constexpr int most_still_births = 3;
   static constexpr std::size_t most_in_message = 1 << 20;
@@ -287,7 +289,7 @@ class RemoteDriver {
       corrupt = true;
     } catch (WorkerGone const&) {  // in the midst of a large result: found out by the next wait
     }
-    if (front().next != known) vain_deaths_ = 0;
+    if (front().next != known) vain_deaths_ = still_births_ = 0;
     tasks_.publish(slot, front().next);
     if (corrupt) bury(Death::own);
   }
@@ -391,9 +393,8 @@ class RemoteDriver {
       bool const innocent = death == Death::by_clock && !overdue;
       if (front().next < front().sent && lease_.running_since() && !innocent) {
         lose(overdue, pid, status);
-      } else if (!innocent &&
-                 ++vain_deaths_ > (lease_.ready() ? most_vain_deaths : most_still_births)) {
-        throw TerminatedWorkerError(pid, status.signal, status.exit_status, std::nullopt);
+      } else if (!innocent) {
+        die_in_vain(pid, status);
       }
     }
     lease_.drop();
@@ -402,6 +403,19 @@ class RemoteDriver {
       batch.sent = batch.next;
       batch.stuck = nullptr;  // it is found again
     }
+  }
+
+  /// No task is lost with it; but if that goes on, none will ever run.
+  void die_in_vain(long pid, ExitStatus const& status) {
+    // Who ends itself before it is ready does so each time. Who is killed may have better luck, and
+    // as `retries` says how many deaths are to be borne for one task, so many are borne for none.
+    bool const by_itself = !lease_.ready() && status.signal != SIGKILL;
+    auto const most =
+        by_itself ? most_still_births : (std::max)(most_vain_deaths, settings_.retries);
+    if (++(by_itself ? still_births_ : vain_deaths_) <= most) return;
+    TerminatedWorkerError const error(pid, status.signal, status.exit_status, std::nullopt);
+    if (!by_itself || !lease_.has_initializer()) throw error;
+    throw WorkerInitError(std::string("the initializer ended a worker process: ") + error.what());
   }
 
   void receive_last() {
@@ -419,7 +433,7 @@ class RemoteDriver {
 
   void lose(bool timed_out, long pid, ExitStatus const& status) {
     auto& batch = front();
-    vain_deaths_ = 0;
+    vain_deaths_ = still_births_ = 0;
     if (timed_out) {
       tasks_.fail(front_, batch.next, batch.attempt, overdue(batch.next));
     } else if (batch.attempt <= settings_.retries) {
@@ -442,6 +456,7 @@ class RemoteDriver {
   int under_way_ = 0;
   bool ended_ = false;
   int vain_deaths_ = 0;
+  int still_births_ = 0;
   std::optional<std::chrono::nanoseconds> last_time_;
   OutMessage message_;
   OutMessage introduction_;
