@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -142,6 +143,32 @@ TEST(LokyTrouble, TasksOfABatchMayEachHaveALargeArgumentAndResult) {
   }
 }
 
+TEST(LokyTrouble, AResultThatCannotBeWrittenOrReadFailsItsTaskAndSparesTheWorker) {
+  for (int const batch_size : {1, 7}) {
+    auto outcomes = Parallel{{.n_jobs = 1, .backend = "loky", .batch_size = batch_size}}.outcomes(
+        std::views::iota(0, 30) | std::views::transform([](int i) {
+          return delayed([](int n) {
+            return Picky{.value = static_cast<int>(::getpid()),
+                         .ballast = std::string(n % 4 == 0 ? 200'000 : 10, 'x'),
+                         .written = n % 5 != 2,
+                         .read = n % 5 != 4};
+          })(i);
+        }));
+    auto const pid = outcomes[0].value().value;
+    for (int i = 0; i < 30; ++i) {
+      auto& outcome = outcomes[static_cast<std::size_t>(i)];
+      if (i % 5 == 2 || i % 5 == 4) {
+        EXPECT_EQ(text_of(outcome),
+                  (i % 5 == 2 ? "not written " : "not read ") + std::to_string(pid));
+      } else {
+        ASSERT_TRUE(outcome) << text_of(outcome);
+        EXPECT_EQ(outcome.value().value, pid);
+        EXPECT_EQ(outcome.value().ballast.size(), i % 4 == 0 ? 200'000U : 10U);
+      }
+    }
+  }
+}
+
 // Workers that are cut off, stopped, or leave something behind.
 
 /// What becomes of each of `tasks` calls of `task`, in batches of one.
@@ -272,6 +299,89 @@ TEST(LokyTrouble, FiveTasksOfTwoHundredCrash) {
     }
   }
   EXPECT_EQ(values, 195);
+}
+
+TEST(LokyTrouble, ADeathInANestedCallIsThatCallsErrorOnly) {
+  auto outcomes = outcomes_of_calls(
+      [](int i) {
+        auto const inner = Parallel{{.n_jobs = 2, .backend = "loky", .batch_size = 1}}.outcomes(
+            std::views::iota(0, 4) | std::views::transform([](int j) {
+              return delayed([](int n) {
+                if (n == 2) ::raise(SIGKILL);
+              })(j);
+            }));
+        auto const failed = std::ranges::count_if(inner, [](auto const& one) { return !one; });
+        return static_cast<int>(failed) * i;
+      },
+      6);
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(outcomes[i].value(), static_cast<int>(i));
+}
+
+TEST(LokyTrouble, AWorkersDeathUnderACallInItTakesItsWorkersAlong) {
+  auto outcomes = outcomes_of_calls(
+      [](int i) {
+        Parallel{{.n_jobs = 2, .backend = "loky", .batch_size = 1}}.for_each(
+            std::views::iota(0, 4), [](int n) {
+              if (n == 3) ::kill(::getppid(), SIGKILL);
+              std::this_thread::sleep_for(n == 3 ? 3'600'000ms : 1ms);
+            });
+        return i;
+      },
+      3);
+  for (auto& outcome : outcomes) {
+    EXPECT_THROW(static_cast<void>(outcome.value()), joblot::TerminatedWorkerError);
+  }
+}
+
+TEST(LokyTrouble, AProgressReportThatThrowsEndsTheCallOnly) {
+  struct Enough {};
+  for (int round = 0; round < 5; ++round) {
+    Parallel const parallel{{.n_jobs = 2,
+                             .backend = "loky",
+                             .batch_size = 1,
+                             .on_progress = [](joblot::Progress const&) { throw Enough(); }}};
+    EXPECT_THROW(
+        parallel.for_each(std::views::iota(0, 8),
+                          [](int i) { std::this_thread::sleep_for(i > 4 ? 3'600'000ms : 1ms); }),
+        Enough);
+    EXPECT_FALSE(parallel.failure());
+  }
+  expect_all_but<joblot::Error>({}, outcomes_of_calls([](int i) { return i; }, 20));
+}
+
+TEST(LokyTrouble, ABrokenChannelIsNoSignalToTheProgram) {
+  ::signal(SIGPIPE, SIG_DFL);
+  for (int round = 0; round < 20; ++round) {
+    auto const outcomes = Parallel{{.n_jobs = 2, .backend = "loky", .batch_size = 1}}.outcomes(
+        std::views::iota(0, 4) | std::views::transform([](int) {
+          return delayed([](std::string const& text) {
+            ::raise(SIGKILL);
+            return text;
+          })(std::string(2'000'000, 'x'));
+        }));
+    EXPECT_TRUE(std::ranges::none_of(outcomes, [](auto const& one) { return one.has_value(); }));
+  }
+}
+
+TEST(LokyTrouble, WhatIsWrittenToStdoutIsWrittenOnce) {
+  testing::internal::CaptureStdout();
+  std::printf("before;");  // is in the buffer when workers start
+  Parallel const parallel{
+      {.n_jobs = 2, .backend = "loky", .batch_size = 1, .idle_worker_timeout = 61s}};
+  parallel.for_each(std::views::iota(0, 4), [](int i) {
+    std::printf("task %d;", i);
+    std::fflush(stdout);
+  });
+  EXPECT_THROW(parallel.for_each(std::views::iota(0, 1), [](int) { std::exit(1); }),
+               joblot::TerminatedWorkerError);
+  std::printf("after;");
+  std::fflush(stdout);
+  auto const text = testing::internal::GetCapturedStdout();
+  for (std::string const part : {"before;", "task 0;", "task 1;", "task 2;", "task 3;", "after;"}) {
+    auto const place = text.find(part);
+    EXPECT_NE(place, std::string::npos) << part << " in " << text;
+    EXPECT_EQ(text.find(part, place + 1), std::string::npos) << part << " in " << text;
+  }
 }
 
 // Calls that end while workers are busy with other things than tasks.
