@@ -206,7 +206,7 @@ TEST(LokyStart, IsTriedAgainIfWorkersAreKilledAsTheyStart) {
     }
   });
   expect_works(Parallel(options));
-  EXPECT_GE(kills, 60);
+  EXPECT_GE(kills, 1);
 }
 
 TEST(LokyStart, NeedsNeitherPidfdsNorMemfds) {

@@ -460,7 +460,7 @@ TEST(LokyTrouble, IdleWorkersLeaveAndAreBuriedByTheNextCall) {
 }
 
 TEST(LokyTrouble, ACallMayMeetWorkersThatAreAboutToLeave) {
-  for (int round = 0; round < 40; ++round) {
+  for (int round = 0; round < 20; ++round) {
     expect_all_but<joblot::Error>(
         {}, outcomes_of_calls([](int i) { return i; }, 6, {.idle_worker_timeout = 10ms}));
     std::this_thread::sleep_for(9ms + round % 20 * 100us);
