@@ -31,6 +31,9 @@ class Backend {
   /// the threads that `start` brings then see to the workers.
   [[nodiscard]] virtual bool runs_in_worker_processes() const { return false; }
 
+  /// Whether those are forked for each call, so that they inherit its tasks.
+  [[nodiscard]] virtual bool forks_workers() const { return false; }
+
   /// Arranges that `call->work(w)` runs once for each w in 1 .. call->n_jobs()-1, each on a thread
   /// of its own, and returns without waiting (w = 0 is the caller's). A backend that cannot give
   /// all of them gives fewer; it lets go of `call` when it will give no more. What it throws fails

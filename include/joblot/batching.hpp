@@ -47,12 +47,13 @@ class BatchSizer {
     return (std::clamp<std::size_t>)(size, 1, most_);
   }
 
-  /// A batch of `tasks` has run for `time`.
-  void ran(std::size_t tasks, Nanoseconds time) noexcept {
+  /// A batch of `tasks` has run for `time`; `cost` is what a batch costs whatever is in it, which
+  /// the next ones should outweigh.
+  void ran(std::size_t tasks, Nanoseconds time, Nanoseconds cost = {}) noexcept {
     per_task_ = (std::max)(time.count() / static_cast<double>(tasks), 0.01);
     auto const grown = tasks > most_ / growth ? most_ : tasks * growth;
-    wanted_ = (std::min)((std::max)(grown, wanted_ / 2), count(target));
-    least_ = count(floor);
+    wanted_ = (std::min)((std::max)(grown, wanted_ / 2), count((std::max)(target, 20 * cost)));
+    least_ = count((std::max)(floor, 4 * cost));
   }
 
   /// How many tasks may run between two looks whether the call has been stopped: those of about

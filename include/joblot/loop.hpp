@@ -94,6 +94,7 @@ class Loop final : public Job {
   using Reference = typename Source::Reference;
   using Result = result_of_t<Source, Body>;
   using Parcels = detail::Parcels<Reference, Body, Result>;
+  static constexpr bool reads_side_by_side = Source::concurrent;
   static constexpr bool outcomes = failing == Failing::is_outcome;
   using Outcomes = Outcome<std::conditional_t<std::is_void_v<Result>, void, std::decay_t<Result>>>;
 
@@ -115,8 +116,12 @@ class Loop final : public Job {
   /// Throws `NotShippableError` if tasks are to run in worker processes and their types cannot go
   /// there.
   static void check_can_travel(Plan const& plan) {
+    if (!plan.workers) return;
+    if constexpr (!Parcels::possible_forked) {
+      if (plan.workers->forked) throw NotShippableError(Parcels::why_not_forked());
+    }
     if constexpr (!Parcels::possible) {
-      if (plan.workers) throw NotShippableError(Parcels::why_not());
+      if (!plan.workers->forked) throw NotShippableError(Parcels::why_not());
     }
   }
 
@@ -148,12 +153,14 @@ class Loop final : public Job {
  private:
   template <class L>
   friend class RemoteSeat;
+  template <class L>
+  friend class InheritedCall;
 
   using Clock = std::chrono::steady_clock;
   /// Lets `use` work with a seat whose tasks run in a worker process.
   template <class Use>
   void remote(int worker, Use use) noexcept {
-    if constexpr (Parcels::possible) {
+    if constexpr (Parcels::possible_forked) {
       std::exception_ptr error;
       try {
         RemoteSeat<Loop> seat(*this, worker, worker + sink_.worker_offset(), *workers_);
@@ -179,7 +186,7 @@ class Loop final : public Job {
     Worker(Loop& loop, int seat_number, int worker_id)
         : context(loop, worker_id),
           batch(loop),
-          sizer(loop.batch_size_, loop.workers(), loop.neighbours_, most_at_once),
+          sizer(loop.batch_size_, loop.workers(), loop.neighbours_, loop.most_at_once()),
           seat(seat_number) {}
 
     TaskContext context;
@@ -190,9 +197,12 @@ class Loop final : public Job {
     std::optional<Clock::time_point> free_since;  // end of the last batch, if nothing waited since
   };
 
-  // Elements of other ranges are kept in a buffer until they run.
-  static constexpr std::size_t most_at_once =
-      Source::concurrent && !Sink::ordered ? (std::numeric_limits<std::size_t>::max)() : 1024;
+  /// Elements of other ranges are kept in a buffer until they run. A batch that has to pay for a
+  /// fork may be larger.
+  [[nodiscard]] std::size_t most_at_once() const noexcept {
+    if (Source::concurrent && !Sink::ordered) return (std::numeric_limits<std::size_t>::max)();
+    return !Source::concurrent && workers_ && workers_->forked ? 65536 : 1024;
+  }
 
   [[nodiscard]] std::size_t granules(std::size_t tasks) const noexcept {
     auto const granule = sink_.granule();

@@ -116,7 +116,8 @@ inline int resolve_n_jobs(int asked) {
 /// What the worker processes of a call have to be.
 inline WorkerSpec worker_spec(Options const& own, Plan const& plan) {
   WorkerSpec spec{.initializer = plan.initializer,
-                  .threads = (std::max)(cpu_count() / plan.n_jobs, 1)};
+                  .threads = (std::max)(cpu_count() / plan.n_jobs, 1),
+                  .forked = plan.backend->forks_workers()};
   if_given(in_force(own, &Options::inner_max_num_threads), [&](AnyInteger n) {
     spec.threads = checked_int("inner_max_num_threads", n, 1, "1 or more, or std::nullopt");
   });

@@ -13,6 +13,7 @@
 
 #include <joblot/backend.hpp>
 #include <joblot/backends/loky.hpp>
+#include <joblot/backends/multiprocessing.hpp>
 #include <joblot/backends/sequential.hpp>
 #include <joblot/backends/threading.hpp>
 #include <joblot/error.hpp>
@@ -47,6 +48,10 @@ inline std::shared_ptr<Backend> const& sequential_backend() {
 }
 
 inline std::shared_ptr<Backend> const& loky_backend() { return built_in_backend<LokyBackend>(); }
+
+inline std::shared_ptr<Backend> const& multiprocessing_backend() {
+  return built_in_backend<MultiprocessingBackend>();
+}
 
 /// Whether the name belongs to a backend of worker processes.
 inline bool names_process_backend(std::string_view name) {
@@ -92,11 +97,7 @@ class Registry {
     if (name == "threading") return threading_backend();
     if (name == "sequential") return sequential_backend();
     if (name == "loky") return loky_backend();
-    if (names_process_backend(name)) {
-      throw InvalidOption("backend = " + quote_text(name) +
-                          " is not available in this version of joblot. Allowed: " + known_names() +
-                          "; leave it out for threads");
-    }
+    if (name == "multiprocessing") return multiprocessing_backend();
     throw InvalidOption("backend = " + quote_text(name) + " is unknown. Allowed: " + known_names());
   }
 
@@ -128,7 +129,7 @@ class Registry {
 
   /// All names, sorted, as a text.
   [[nodiscard]] std::string known_names() const {
-    std::set<std::string, std::less<>> names{"loky", "sequential", "threading"};
+    std::set<std::string, std::less<>> names{"loky", "multiprocessing", "sequential", "threading"};
     if (auto const* table = newest()) {
       for (auto const& [name, factory] : table->factories) names.insert(name);
     }

@@ -52,6 +52,9 @@ class ParentEnd {
     end_.memory().close_fd();
   }
 
+  /// Ends the stream to the worker, which sees it even if another process has inherited this end.
+  void hang_up() noexcept { ::shutdown(end_.socket(), SHUT_WR); }
+
   /// In a forked child: the worker's end instead of this one.
   [[nodiscard]] WorkerEnd turn_into_worker_end() && {
     ParentEnd mine = std::move(*this);

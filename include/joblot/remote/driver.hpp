@@ -19,6 +19,7 @@
 #include <joblot/process/channel.hpp>
 #include <joblot/process/remote_exception.hpp>
 #include <joblot/remote/messages.hpp>
+#include <joblot/remote/task_frame.hpp>
 #include <joblot/remote/worker_lease.hpp>
 #include <joblot/serialization/message.hpp>
 
@@ -37,11 +38,15 @@ class RemoteTasks {
   /// What all tasks of the call have in common; sent to each worker once.
   virtual void encode_call(OutMessage& message) = 0;
   virtual void encode_task(int batch, std::size_t index, OutMessage& message) = 0;
+  /// Whether the workers have the tasks already; then neither is called.
+  [[nodiscard]] virtual bool inherited() const noexcept = 0;
   /// Stores a result. What it throws is the task's error.
   virtual void accept(int batch, std::size_t index, int attempt, InMessage& result,
                       BlockReceiver& blocks) = 0;
   virtual void fail(int batch, std::size_t index, int attempt,
                     std::exception_ptr error) noexcept = 0;
+  /// The range threw instead of giving the element `index`.
+  virtual void fail_range(int batch, std::size_t index, std::exception_ptr error) noexcept = 0;
   /// No worker can be had: ends the call.
   virtual void fail_call(std::exception_ptr error) noexcept = 0;
   /// The results before `end` are there.
@@ -198,6 +203,7 @@ class RemoteDriver {
     auto& batch = batches_[static_cast<std::size_t>(slot)];
     message_.clear();
     auto const end = (std::min)(batch.end, batch.sent + most_in_message);
+    if (tasks_.inherited()) return end;
     for (auto index = batch.sent; index < end; ++index) {
       auto const place = message_.bytes.size();
       auto const blocks = message_.blocks.size();
@@ -298,7 +304,8 @@ class RemoteDriver {
     auto& batch = front();
     auto const& header = incoming_.header;
     auto const type = static_cast<MessageType>(header.type);
-    if ((type != MessageType::result && type != MessageType::task_error) ||
+    if ((type != MessageType::result && type != MessageType::task_error &&
+         type != MessageType::range_error) ||
         header.index != batch.next || batch.next >= batch.sent) {
       throw BadChannel("a worker process answered what it was not asked");
     }
@@ -308,7 +315,7 @@ class RemoteDriver {
     std::chrono::nanoseconds const time(header.extra);
     if (settings_.timeout && time > *settings_.timeout) {
       error = overdue(index);
-    } else if (type == MessageType::task_error) {
+    } else if (type != MessageType::result) {
       error = decode_exception(incoming_.message, lease_.pid(), index);
     } else {
       try {
@@ -326,7 +333,12 @@ class RemoteDriver {
     ++batch.next;
     batch.attempt = 1;
     if (settings_.timeout || header.count == 0) batch.time += time;
-    if (error) tasks_.fail(slot, index, attempt, std::move(error));
+    if (!error) return;
+    if (type == MessageType::range_error) {
+      tasks_.fail_range(slot, index, std::move(error));
+    } else {
+      tasks_.fail(slot, index, attempt, std::move(error));
+    }
   }
 
   void finish_front() {

@@ -23,6 +23,7 @@ enum class MessageType : std::uint32_t {
   result,       // of a task [count: tasks of the batch after it, index, extra: run time in ns of
                 // the task if time is measured, else of the batch, in its last one]
   task_error,   // its exception [the same]
+  range_error,  // what the range threw instead of giving its element [the same]
 };
 
 constexpr std::uint32_t to_number(MessageType type) noexcept {

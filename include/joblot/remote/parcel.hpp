@@ -158,13 +158,15 @@ struct Parcels {
   using Common = CommonParcel<Body>;
   static constexpr bool possible =
       Common::possible && Parcel<Item>::possible && result_can_travel<Result>;
+  static constexpr bool possible_forked = result_can_travel<Result>;
 
   static std::string why_not() {
     auto why = Common::why_not();
     if (why.empty()) why = Parcel<Item>::why_not();
-    if (why.empty()) why = why_no_result_of<Result>();
+    if (why.empty()) why = why_not_forked();
     return why;
   }
+  static std::string why_not_forked() { return why_no_result_of<Result>(); }
 
   static void write_common(OutMessage& message, Body const& body) { Common::write(message, body); }
   static void write_task(OutMessage& message, Body const& /*body*/, Item const& item) {
@@ -174,6 +176,21 @@ struct Parcels {
                              BlockReceiver& blocks) {
     return read_result<Result>(message, blocks);
   }
+
+  /// Runs inherited tasks.
+  class Runner {
+   public:
+    template <class Element>
+    void run(Body const& body, std::size_t /*index*/, Element&& element, OutMessage& result) {
+      writer_.write(result, [&]() -> std::decay_t<Result> {
+        return body(static_cast<Element&&>(element));
+      });
+    }
+    void forget() noexcept { writer_.forget(); }
+
+   private:
+    ResultWriter<Result> writer_;
+  };
 
   class Call final : public WorkerCall {
    public:
@@ -212,11 +229,17 @@ struct Parcels<Reference, TupleCall<Tasks...>, Result> {
 
   static constexpr bool possible =
       ((Parcel<std::remove_cvref_t<Tasks>>::possible && result_can_travel<ResultOf<Tasks>>)&&...);
+  static constexpr bool possible_forked = (result_can_travel<ResultOf<Tasks>> && ...);
 
   static std::string why_not() {
     std::string why;
     static_cast<void>(((why = Parcel<std::remove_cvref_t<Tasks>>::why_not()).empty() && ...) &&
-                      ((why = why_no_result_of<ResultOf<Tasks>>()).empty() && ...));
+                      (why = why_not_forked()).empty());
+    return why;
+  }
+  static std::string why_not_forked() {
+    std::string why;
+    static_cast<void>(((why = why_no_result_of<ResultOf<Tasks>>()).empty() && ...));
     return why;
   }
 
@@ -235,6 +258,19 @@ struct Parcels<Reference, TupleCall<Tasks...>, Result> {
       readers[index](body, message, blocks);
     }(std::index_sequence_for<Tasks...>());
   }
+
+  /// Runs inherited tasks. Their results stay where the tuple has them.
+  struct Runner {
+    static void run(Body const& body, std::size_t /*task*/, std::size_t index, OutMessage& result) {
+      body(index);
+      [&]<std::size_t... at>(std::index_sequence<at...> /*all*/) {
+        using Write = void (*)(OutMessage&, Body const&);
+        static constexpr std::array<Write, sizeof...(Tasks)> writers{&write_result<at>...};
+        writers[index](result, body);
+      }(std::index_sequence_for<Tasks...>());
+    }
+    static void forget() noexcept {}
+  };
 
   class Call final : public WorkerCall {
    public:
@@ -271,6 +307,13 @@ struct Parcels<Reference, TupleCall<Tasks...>, Result> {
   template <std::size_t at>
   static void write_one(OutMessage& message, Body const& body) {
     Parcel<std::remove_cvref_t<TaskAt<at>>>::write(message, body.template task<at>());
+  }
+
+  template <std::size_t at>
+  static void write_result(OutMessage& message, Body const& body) {
+    if constexpr (!std::is_void_v<ResultOf<TaskAt<at>>>) {
+      encode(message, *body.template result<at>());
+    }
   }
 
   template <std::size_t at>

@@ -17,12 +17,18 @@
 #include <utility>
 #include <vector>
 
+#include <joblot/batching.hpp>
 #include <joblot/claims.hpp>
 #include <joblot/outcome.hpp>
 #include <joblot/process/entry.hpp>
 #include <joblot/remote/driver.hpp>
+#include <joblot/remote/forked_worker.hpp>
+#include <joblot/remote/inherited_call.hpp>
 #include <joblot/remote/parcel.hpp>
 #include <joblot/remote/worker_lease.hpp>
+#include <joblot/remote/worker_pool.hpp>
+#include <joblot/remote/worker_process.hpp>
+#include <joblot/remote/worker_spec.hpp>
 #include <joblot/serialization/code_identity.hpp>
 #include <joblot/serialization/encode.hpp>
 #include <joblot/serialization/message.hpp>
@@ -37,7 +43,16 @@ class RemoteSeat final : RemoteTasks {
 
  public:
   RemoteSeat(Loop& loop, int seat, int worker_id, WorkerSpec const& spec)
-      : loop_(loop), self_(loop, seat, worker_id), second_(loop), lease_(spec) {
+      : loop_(loop),
+        self_(loop, seat, worker_id),
+        second_(loop),
+        is_forked_(spec.forked),
+        inherited_(loop),
+        pooled_(spec),
+        forked_(spec, {.call = inherited_,
+                       .timed = loop.remote_settings_.timeout.has_value(),
+                       .worker_id = worker_id}),
+        lease_(spec.forked ? static_cast<WorkerSource&>(forked_) : pooled_) {
     std::lock_guard const lock(loop_.leases_lock_);
     loop_.leases_.push_back(&lease_);
   }
@@ -62,16 +77,28 @@ class RemoteSeat final : RemoteTasks {
 
   Taken take(int number, Patience patience, Claim& claim) noexcept override {
     bool const waits = patience == Patience::waits;
+    // The worker at hand would not have this batch.
+    if (waits && fork_each_batch()) lease_.part();
     claim = loop_.take(self_, batch(number),
                        waits ? Loop::Patience::waits : Loop::Patience::does_not_wait);
     if (claim.count > 0) {
+      inherited_.set_items(batch(number).items);
       progress_[static_cast<std::size_t>(number)] = {.done = claim.first};
       return Taken::batch;
     }
     return waits ? Taken::end : Taken::none_now;
   }
 
+  [[nodiscard]] bool inherited() const noexcept override { return is_forked_; }
+  /// What is read in this process after a fork the child does not have.
+  [[nodiscard]] bool fork_each_batch() const noexcept {
+    return is_forked_ && !Loop::reads_side_by_side;
+  }
+
   void encode_call(OutMessage& message) override {
+    if constexpr (Parcels::possible) write_call(message);
+  }
+  void write_call(OutMessage& message) {
     std::error_code none;
     encode(message, std::filesystem::current_path(none).string());
     auto const& entry = entry_for<&Parcels::make>;
@@ -81,6 +108,9 @@ class RemoteSeat final : RemoteTasks {
   }
 
   void encode_task(int number, std::size_t index, OutMessage& message) override {
+    if constexpr (Parcels::possible) write_task(number, index, message);
+  }
+  void write_task(int number, std::size_t index, OutMessage& message) {
     auto const blocks = message.blocks.size();
     auto const element = loop_.source_.elements(batch(number).items);
     range_failed_ = true;
@@ -141,6 +171,11 @@ class RemoteSeat final : RemoteTasks {
     }
   }
 
+  void fail_range(int number, std::size_t index, std::exception_ptr error) noexcept override {
+    range_failed_ = true;
+    fail(number, index, 1, std::move(error));
+  }
+
   void fail_call(std::exception_ptr error) noexcept override {
     loop_.fail_range(0, std::move(error));
   }
@@ -161,7 +196,9 @@ class RemoteSeat final : RemoteTasks {
 
   void finish(int number, std::size_t tasks, std::chrono::nanoseconds time) noexcept override {
     batch(number).items.clear();
-    if (tasks > 0) self_.sizer.ran(tasks, time);
+    if (tasks > 0) {
+      self_.sizer.ran(tasks, time, fork_each_batch() ? forked_.cost() : BatchSizer::Nanoseconds(0));
+    }
   }
 
   [[nodiscard]] std::size_t stop_at() const noexcept override { return loop_.stop_at(); }
@@ -177,6 +214,10 @@ class RemoteSeat final : RemoteTasks {
   Loop& loop_;
   typename Loop::Worker self_;
   Batch second_;
+  bool is_forked_;
+  InheritedCall<Loop> inherited_;
+  PooledWorkers pooled_;
+  ForkedWorkers forked_;
   WorkerLease lease_;
   std::array<Progress, 2> progress_;
   std::vector<std::shared_ptr<void>> temporaries_;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
@@ -53,6 +54,15 @@ class Worker final : BlockReceiver {
   Worker& operator=(Worker const&) = delete;
   ~Worker() = default;
 
+  /// For a worker that was forked from its only call. False if it is of no use.
+  bool inherit(WorkerCall& call, WorkerSpec const& spec, bool timed, int worker_id) {
+    call_ = &call;
+    timed_ = timed;
+    worker_id_ = worker_id;
+    worker_share.threads = spec.threads;
+    return spec.initializer == nullptr || report_on(spec.initializer);
+  }
+
   /// Until the parent is gone, or nothing has come for the time set up.
   void serve() {
     while (parent_.receive(incoming_, idle_timeout_) == Ready::message) {
@@ -83,9 +93,8 @@ class Worker final : BlockReceiver {
   [[noreturn]] static void parent_is_gone() { std::_Exit(0); }
 
   bool set_up() {
-    auto& message = incoming_.message;
-    std::exception_ptr error;
-    try {
+    return report_on([this] {
+      auto& message = incoming_.message;
       auto const idle = decode<std::int64_t>(message);
       if (idle > 0) idle_timeout_.emplace(idle);
       worker_share.threads = decode<int>(message);
@@ -95,6 +104,15 @@ class Worker final : BlockReceiver {
             reinterpret_cast<void (*)()>(find_code(CodeIdentity::read_from(message.bytes)));
         run();
       }
+    });
+  }
+
+  /// Tells the parent whether it could be set up; false if not.
+  template <class SetUp>
+  bool report_on(SetUp prepare) {
+    std::exception_ptr error;
+    try {
+      prepare();
     } catch (...) {
       error = std::current_exception();
     }
@@ -105,7 +123,8 @@ class Worker final : BlockReceiver {
   }
 
   void begin_call() {
-    call_.reset();
+    call_ = nullptr;
+    own_call_.reset();
     no_call_ = nullptr;
     timed_ = incoming_.header.count != 0;
     worker_id_ = static_cast<int>(incoming_.header.index);
@@ -115,7 +134,8 @@ class Worker final : BlockReceiver {
       follow(decode<std::string>(message));
       auto const identity = CodeIdentity::read_from(message.bytes);
       auto const hash = decode<std::uint64_t>(message);
-      call_ = resolve_entry<MakeWorkerCall>(identity, hash).run(message, *this);
+      own_call_ = resolve_entry<MakeWorkerCall>(identity, hash).run(message, *this);
+      call_ = own_call_.get();
     } catch (...) {
       error = std::current_exception();
     }
@@ -145,11 +165,14 @@ class Worker final : BlockReceiver {
       // The number last: who reads it sees the time that belongs to it.
       slot.since.store(ticks(since), std::memory_order_relaxed);
       slot.task.store(begun_tasks_++);
-      bool const success = run(index);
+      auto const answer = run(index);
+      bool const last = index + 1 == end;
+      // What tasks have said is to be there when the parent knows that they ran.
+      if (last || answer != MessageType::result) std::fflush(stdout);
       auto const now = Clock::now();
-      auto const time = timed_ ? now - since : index + 1 == end ? now - begun : Clock::duration(0);
+      auto const time = timed_ ? now - since : last ? now - begun : Clock::duration(0);
       MessageHeader const header{
-          .type = to_number(success ? MessageType::result : MessageType::task_error),
+          .type = to_number(answer),
           .count = static_cast<std::uint32_t>(end - index - 1),
           .index = index,
           .extra = static_cast<std::uint64_t>(std::chrono::nanoseconds(time).count())};
@@ -167,16 +190,16 @@ class Worker final : BlockReceiver {
   }
 
   /// Runs the next task of the message; `answer_` is its result or its exception.
-  bool run(std::size_t index) {
+  MessageType run(std::size_t index) {
     std::exception_ptr error = no_call_;
-    auto task = next_task(incoming_.message);
+    auto task = call_ != nullptr && call_->has_tasks() ? InMessage{} : next_task(incoming_.message);
     auto const blocks = task.block_sizes;
     received_ = 0;
     answer_.clear();
     if (!error) {
       try {
         call_->run(index, task, *this, answer_);
-        return true;
+        return MessageType::result;
       } catch (...) {
         error = std::current_exception();
       }
@@ -184,7 +207,8 @@ class Worker final : BlockReceiver {
     discard(blocks.subspan(received_));
     answer_.clear();
     encode_exception(answer_, error);
-    return false;
+    bool const range_failed = call_ != nullptr && call_->range_failed();
+    return range_failed ? MessageType::range_error : MessageType::task_error;
   }
 
   /// Blocks of a task that nobody asked for, because reading it failed before, are still to come.
@@ -205,7 +229,8 @@ class Worker final : BlockReceiver {
   Incoming incoming_;
   OutMessage answer_;
   std::optional<std::chrono::nanoseconds> idle_timeout_;
-  std::unique_ptr<WorkerCall> call_;
+  std::unique_ptr<WorkerCall> own_call_;
+  WorkerCall* call_ = nullptr;  // that one, or an inherited one
   std::exception_ptr no_call_;  // why there is none
   std::size_t received_ = 0;    // blocks of the task at hand
   std::int64_t begun_tasks_ = 0;

@@ -23,6 +23,10 @@ class WorkerCall {
   /// writing throw. `index`: its submission index.
   virtual void run(std::size_t index, InMessage& task, BlockReceiver& blocks,
                    OutMessage& result) = 0;
+  /// Whether it has its tasks already, so that messages only number them.
+  [[nodiscard]] virtual bool has_tasks() const noexcept { return false; }
+  /// Whether what `run` threw last is the range's and no task's.
+  [[nodiscard]] virtual bool range_failed() const noexcept { return false; }
   /// After the result has been sent: what it was made of may go.
   virtual void forget_result() noexcept = 0;
 };

@@ -17,28 +17,21 @@
 #include <joblot/process/child.hpp>
 #include <joblot/process/remote_exception.hpp>
 #include <joblot/remote/messages.hpp>
-#include <joblot/remote/worker_pool.hpp>
-#include <joblot/remote/worker_spec.hpp>
+#include <joblot/remote/worker_process.hpp>
 
 namespace joblot::detail {
 
 /// The worker died under what was being done with it, or that was broken off.
 struct WorkerGone {};
 
-/// Lends one worker at a time from the pool, and gives it back if it has nothing left to do. One
-/// thread, but `wake`.
+/// Has one worker at a time, and gives it back if it has nothing left to do. One thread, but
+/// `wake`.
 class WorkerLease final : public BlockReceiver {
  public:
-  explicit WorkerLease(WorkerSpec spec) : spec_(spec) {}
+  explicit WorkerLease(WorkerSource& source) : source_(source) {}
   WorkerLease(WorkerLease const&) = delete;
   WorkerLease& operator=(WorkerLease const&) = delete;
-  ~WorkerLease() {
-    if (!worker_ || killed_ || !ready_) return;
-    try {
-      WorkerPool::instance().give_back(std::move(worker_));
-    } catch (...) {  // no memory to keep it: it ends here
-    }
-  }
+  ~WorkerLease() { part(); }
 
   /// Wakes the thread that waits; if nothing of the call is wanted any more, also one amid a large
   /// message. Any thread.
@@ -52,15 +45,14 @@ class WorkerLease final : public BlockReceiver {
   /// Sees to it that there is a worker. Throws `Error` if none can be had.
   void need() {
     if (worker_) return;
-    auto worker = WorkerPool::instance().take(spec_);
-    ready_ = worker != nullptr;
-    if (!worker) worker = start_worker(spec_);
-    worker->interrupt.clear();
-    worker->unwanted.clear();
+    auto hired = source_.hire();
+    hired.process->interrupt.clear();
+    hired.process->unwanted.clear();
+    ready_ = hired.ready;
+    knows_call_ = hired.knows_call;
     killed_ = false;
-    knows_call_ = false;
     std::lock_guard const lock(mutex_);
-    worker_ = std::move(worker);
+    worker_ = std::move(hired.process);
     pass_on();
   }
 
@@ -135,6 +127,16 @@ class WorkerLease final : public BlockReceiver {
     worker_->child.kill();
   }
 
+  /// Parts with a worker that has nothing left to do, if there is one.
+  void part() noexcept {
+    std::unique_ptr<WorkerProcess> worker;
+    {
+      std::lock_guard const lock(mutex_);
+      worker = std::move(worker_);
+    }
+    if (worker && !killed_ && ready_) source_.dismiss(std::move(worker));
+  }
+
   /// Returns when it is dead: then what it has sent and what it ran does not change any more. Kills
   /// it, as it may have lost its socket, but not its life; one that is dying keeps its own status.
   ExitStatus end() noexcept {
@@ -166,7 +168,7 @@ class WorkerLease final : public BlockReceiver {
     throw WorkerInitError(text);
   }
 
-  WorkerSpec spec_;
+  WorkerSource& source_;
   std::mutex mutex_;  // between `wake` and a change of worker
   std::unique_ptr<WorkerProcess> worker_;
   bool woken_ = false;     // guarded by mutex_

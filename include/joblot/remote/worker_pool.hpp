@@ -21,11 +21,10 @@
 #include <joblot/error.hpp>
 #include <joblot/fork_local.hpp>
 #include <joblot/process/channel.hpp>
-#include <joblot/process/child.hpp>
-#include <joblot/process/interrupt.hpp>
 #include <joblot/process/spawn.hpp>
 #include <joblot/remote/messages.hpp>
 #include <joblot/remote/worker.hpp>
+#include <joblot/remote/worker_process.hpp>
 #include <joblot/remote/worker_spec.hpp>
 #include <joblot/serialization/code_identity.hpp>
 #include <joblot/serialization/encode.hpp>
@@ -46,32 +45,13 @@ inline std::vector<std::string> thread_limits(int threads) {
   return environment;
 }
 
-/// A worker process and the way to it.
-struct WorkerProcess {
-  /// Starts it. Throws `Error` if none can be had.
-  explicit WorkerProcess(WorkerSpec const& wanted)
-      : spec(wanted),
-        child(spawn_self(std::array{channel.worker_socket(), channel.memory_fd()},
-                         thread_limits(spec.threads))) {
-    channel.close_worker_side();
-    channel.watch(child.pidfd(), [this] { return child.poll_exit().has_value(); });
-  }
-  WorkerProcess(WorkerProcess const&) = delete;
-  WorkerProcess& operator=(WorkerProcess const&) = delete;
-  ~WorkerProcess() = default;
-
-  WorkerSpec spec;
-  ParentEnd channel;
-  Interrupt interrupt;       // wakes the thread that waits for the worker
-  Interrupt unwanted;        // breaks large messages off, either way
-  std::int64_t answers = 0;  // received from it in all calls
-  Child child;
-};
-
 /// Starts a worker process and tells it what it is for. Does not wait until it is ready. Throws
 /// `Error` if none can be had.
 inline std::unique_ptr<WorkerProcess> start_worker(WorkerSpec const& spec) {
-  auto worker = std::make_unique<WorkerProcess>(spec);
+  auto worker = std::make_unique<WorkerProcess>(spec, [&spec](ParentEnd const& channel) {
+    return spawn_self(std::array{channel.worker_socket(), channel.memory_fd()},
+                      thread_limits(spec.threads));
+  });
   OutMessage message;
   encode(message, std::int64_t{spec.idle_timeout ? spec.idle_timeout->count() : 0});
   encode(message, spec.threads);
@@ -114,6 +94,26 @@ class WorkerPool {
  private:
   std::mutex mutex_;
   std::vector<std::unique_ptr<WorkerProcess>> idle_;  // guarded by mutex_
+};
+
+/// Workers of the pool, or new ones, which go there when they are done.
+class PooledWorkers final : public WorkerSource {
+ public:
+  explicit PooledWorkers(WorkerSpec const& spec) : spec_(spec) {}
+
+  Hired hire() override {
+    if (auto worker = WorkerPool::instance().take(spec_)) return {std::move(worker), true};
+    return {start_worker(spec_)};
+  }
+  void dismiss(std::unique_ptr<WorkerProcess> worker) noexcept override {
+    try {
+      WorkerPool::instance().give_back(std::move(worker));
+    } catch (...) {  // no memory to keep it: it ends here
+    }
+  }
+
+ private:
+  WorkerSpec const& spec_;
 };
 
 }  // namespace joblot::detail

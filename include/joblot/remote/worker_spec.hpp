@@ -15,6 +15,7 @@ struct WorkerSpec {
   Initializer initializer = nullptr;  // run before the first task
   int threads = 1;                    // limit of numeric libraries and of parallel calls in it
   std::optional<std::chrono::nanoseconds> idle_timeout = std::chrono::seconds(300);
+  bool forked = false;  // from the call, whose memory it inherits; no other call may use it
 
   friend bool operator==(WorkerSpec const&, WorkerSpec const&) = default;
 };
