@@ -182,9 +182,8 @@ struct Parcels {
    public:
     template <class Element>
     void run(Body const& body, std::size_t /*index*/, Element&& element, OutMessage& result) {
-      writer_.write(result, [&]() -> std::decay_t<Result> {
-        return body(static_cast<Element&&>(element));
-      });
+      writer_.write(
+          result, [&]() -> std::decay_t<Result> { return body(static_cast<Element&&>(element)); });
     }
     void forget() noexcept { writer_.forget(); }
 
