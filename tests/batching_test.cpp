@@ -53,6 +53,17 @@ TEST(BatchSizer, StaysWellBelowAMillisecondAtATime) {
   }
 }
 
+TEST(BatchSizer, OutweighsWhatABatchCosts) {
+  auto sizer = automatic();
+  auto size = sizer.next(endless);
+  for (int i = 0; i < 20; ++i) {
+    sizer.ran(size, 1000ns * static_cast<double>(size), 1ms);
+    size = sizer.next(endless);
+  }
+  EXPECT_EQ(size, 20'000U);
+  EXPECT_GE(sizer.next(1000), 1000U) << "so many cost less than one more batch";
+}
+
 TEST(BatchSizer, TakesLongTasksOneByOne) {
   auto sizer = automatic();
   EXPECT_EQ(settled(sizer, 1ms), 1U);

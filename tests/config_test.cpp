@@ -350,19 +350,11 @@ TEST(BackendChoice, IsTheNameOrTheObjectGiven) {
   EXPECT_EQ(backend_of({.backend = "threading"}), "ThreadingBackend");
   EXPECT_EQ(backend_of({.backend = "sequential"}), "SequentialBackend");
   EXPECT_EQ(backend_of({.backend = "loky"}), "LokyBackend");
+  EXPECT_EQ(backend_of({.backend = "multiprocessing"}), "MultiprocessingBackend");
   auto const mine = sharing();
   EXPECT_EQ(resolve({.backend = mine}).backend, mine);
   register_parallel_backend("config.mine", sharing);
   EXPECT_EQ(backend_of({.backend = "config.mine"}), "Sharing");
-}
-
-TEST(BackendChoice, OfProcessesIsAClearErrorWhereThereAreNone) {
-  for (auto const* name : {"multiprocessing"}) {
-    auto const text = refusal({.backend = name});
-    EXPECT_TRUE(contains(text, std::string("\"") + name + "\"")) << text;
-    EXPECT_TRUE(contains(text, "not available")) << text;
-    EXPECT_TRUE(contains(text, "\"threading\"")) << text;
-  }
 }
 
 TEST(BackendChoice, OfAFactoryThatMakesNothingIsRefused) {

@@ -117,9 +117,9 @@ TEST_P(EveryForm, OfAnEmptyRange) {
 
 TEST_P(EveryForm, OfTasksThatOneAtATimeReads) {
   compare([](Parallel const& parallel) {
-    int const offset = 5;
-    return parallel(std::views::iota(0, 100) |
-                    std::views::transform([offset](int i) { return delayed(square)(i + offset); }));
+    return parallel(std::views::iota(0, 100) | std::views::transform([offset = 5](int i) {
+                      return delayed(square)(i + offset);
+                    }));
   });
 }
 
@@ -506,6 +506,23 @@ INSTANTIATE_TEST_SUITE_P(, Nested,
                                   std::get<0>(test.param);
                          });
 
+TEST(Multiprocessing, WorksInsideTasksOfLoky) {
+  // In a process of its own, because loky keeps its workers.
+  pid_t const program = ::fork();
+  ASSERT_NE(program, -1);
+  if (program == 0) {
+    auto const sums =
+        Parallel{{.n_jobs = 2, .backend = "loky"}}.map(std::views::iota(0, 3), [](int i) {
+          auto const squares = forking().map(std::views::iota(0, 4), square);
+          return std::accumulate(squares.begin(), squares.end(), i);
+        });
+    ::_exit(sums == Numbers{14, 15, 16} ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(program, &status, 0), program);
+  EXPECT_EQ(status, 0);
+}
+
 TEST(Multiprocessing, NestedThreadsWorkSideBySide) {
   // Each waits for the other, in the child.
   auto const met = forking(1).map(std::views::iota(0, 1), [](int) {
@@ -840,9 +857,9 @@ TEST(Multiprocessing, ReadsASinglePassRange) {
 }
 
 TEST(Multiprocessing, StreamsUnorderedFromAnEndlessRange) {
-  int const one = 1;
+  int one = 1;
   auto results =
-      forking().generator_unordered(std::views::iota(0) | std::views::transform([one](int i) {
+      forking().generator_unordered(std::views::iota(0) | std::views::transform([&one](int i) {
                                       return [i, &one] { return i + one; };
                                     }));
   std::set<int> seen;
@@ -852,16 +869,6 @@ TEST(Multiprocessing, StreamsUnorderedFromAnEndlessRange) {
   }
   results.close();
   expect_no_child();
-}
-
-// Last, because loky keeps its workers.
-TEST(Multiprocessing, WorksInsideTasksOfLoky) {
-  auto const sums =
-      Parallel{{.n_jobs = 2, .backend = "loky"}}.map(std::views::iota(0, 3), [](int i) {
-        auto const squares = forking().map(std::views::iota(0, 4), square);
-        return std::accumulate(squares.begin(), squares.end(), i);
-      });
-  EXPECT_EQ(sums, (Numbers{14, 15, 16}));
 }
 
 }  // namespace

@@ -3,10 +3,12 @@
 #ifndef JOBLOT_REMOTE_FORKED_WORKER_HPP
 #define JOBLOT_REMOTE_FORKED_WORKER_HPP
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <stdio_ext.h>
@@ -57,25 +59,32 @@ class ForkedWorkers final : public WorkerSource {
   ForkedWorkers(WorkerSpec const& spec, ForkedWork work) : spec_(spec), work_(work) {}
 
   Hired hire() override {
-    auto const begun = std::chrono::steady_clock::now();
+    auto const begun = Clock::now();
     // By name: to flush all is to wait for a thread that reads from one of them.
     std::fflush(stdout);
     std::fflush(stderr);
     auto worker = std::make_unique<WorkerProcess>(
         spec_, [this](ParentEnd& channel) { return fork_worker(channel); });
-    cost_ = std::chrono::steady_clock::now() - begun;
+    start_cost_ = Clock::now() - begun;
     return {std::move(worker), spec_.initializer == nullptr, true};
   }
 
   void dismiss(std::unique_ptr<WorkerProcess> worker) noexcept override {
+    auto const begun = Clock::now();
     worker->channel.hang_up();
     worker->child.wait();
+    end_cost_ = (std::min)(end_cost_.value_or(Clock::duration::max()), Clock::now() - begun);
   }
 
-  /// How long it took to fork the last one.
-  [[nodiscard]] std::chrono::nanoseconds cost() const noexcept { return cost_; }
+  /// How long its parent is busy with a worker that does nothing: to fork the last one, and, at
+  /// best so far, to see one off, which takes longer when others have the processor.
+  [[nodiscard]] std::chrono::nanoseconds cost() const noexcept {
+    return start_cost_ + end_cost_.value_or(Clock::duration(0));
+  }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   pid_t fork_worker(ParentEnd& channel) {
     auto const parent = ::getpid();
     auto const pid = ::fork();
@@ -86,7 +95,8 @@ class ForkedWorkers final : public WorkerSource {
 
   WorkerSpec const& spec_;
   ForkedWork work_;
-  std::chrono::nanoseconds cost_{0};
+  Clock::duration start_cost_{0};
+  std::optional<Clock::duration> end_cost_;
 };
 
 }  // namespace joblot::detail
