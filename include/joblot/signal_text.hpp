@@ -12,27 +12,46 @@ namespace joblot::detail {
 /// and the text it returns may be another thread's.
 constexpr char const* signal_description(int signal) noexcept {
   switch (signal) {
-    case SIGABRT: return "Aborted";
-    case SIGFPE: return "Floating point exception";
-    case SIGILL: return "Illegal instruction";
-    case SIGINT: return "Interrupt";
-    case SIGSEGV: return "Segmentation fault";
-    case SIGTERM: return "Terminated";
+    case SIGABRT:
+      return "Aborted";
+    case SIGFPE:
+      return "Floating point exception";
+    case SIGILL:
+      return "Illegal instruction";
+    case SIGINT:
+      return "Interrupt";
+    case SIGSEGV:
+      return "Segmentation fault";
+    case SIGTERM:
+      return "Terminated";
 #if defined(__unix__) || defined(__APPLE__)
-    case SIGALRM: return "Alarm clock";
-    case SIGBUS: return "Bus error";
-    case SIGHUP: return "Hangup";
-    case SIGKILL: return "Killed";
-    case SIGPIPE: return "Broken pipe";
-    case SIGQUIT: return "Quit";
-    case SIGSYS: return "Bad system call";
-    case SIGTRAP: return "Trace/breakpoint trap";
-    case SIGUSR1: return "User defined signal 1";
-    case SIGUSR2: return "User defined signal 2";
-    case SIGXCPU: return "CPU time limit exceeded";
-    case SIGXFSZ: return "File size limit exceeded";
+    case SIGALRM:
+      return "Alarm clock";
+    case SIGBUS:
+      return "Bus error";
+    case SIGHUP:
+      return "Hangup";
+    case SIGKILL:
+      return "Killed";
+    case SIGPIPE:
+      return "Broken pipe";
+    case SIGQUIT:
+      return "Quit";
+    case SIGSYS:
+      return "Bad system call";
+    case SIGTRAP:
+      return "Trace/breakpoint trap";
+    case SIGUSR1:
+      return "User defined signal 1";
+    case SIGUSR2:
+      return "User defined signal 2";
+    case SIGXCPU:
+      return "CPU time limit exceeded";
+    case SIGXFSZ:
+      return "File size limit exceeded";
 #endif
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 

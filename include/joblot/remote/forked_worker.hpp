@@ -21,6 +21,7 @@
 #include <joblot/process/spawn.hpp>
 #include <joblot/remote/worker.hpp>
 #include <joblot/remote/worker_call.hpp>
+#include <joblot/remote/worker_pool.hpp>
 #include <joblot/remote/worker_process.hpp>
 #include <joblot/remote/worker_spec.hpp>
 
@@ -46,6 +47,7 @@ struct ForkedWork {
     auto end = std::move(channel).turn_into_worker_end();
     Worker worker(end);
     if (worker.inherit(work.call, spec, work.timed, work.worker_id)) worker.serve();
+    WorkerPool::instance().clear();  // of calls nested in tasks: nobody else would reap them
     status = 0;
   } catch (...) {  // the parent sees that it is gone
   }

@@ -106,7 +106,9 @@ class WorkerLease final : public BlockReceiver {
   [[nodiscard]] bool has_worker() const noexcept { return worker_ != nullptr; }
   /// Whether the worker has ever been heard of.
   [[nodiscard]] bool ready() const noexcept { return ready_; }
-  [[nodiscard]] bool has_initializer() const noexcept { return spec_.initializer != nullptr; }
+  [[nodiscard]] bool has_initializer() const noexcept {
+    return worker_->spec.initializer != nullptr;
+  }
   [[nodiscard]] long pid() const noexcept { return worker_->child.pid(); }
 
   /// The answer to the task that it was given first of those without one has been received.

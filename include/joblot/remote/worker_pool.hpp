@@ -91,6 +91,13 @@ class WorkerPool {
     idle_.push_back(std::move(worker));
   }
 
+  /// Ends the idle workers.
+  void clear() noexcept {
+    std::vector<std::unique_ptr<WorkerProcess>> ended;
+    std::lock_guard const lock(mutex_);
+    ended.swap(idle_);
+  }
+
  private:
   std::mutex mutex_;
   std::vector<std::unique_ptr<WorkerProcess>> idle_;  // guarded by mutex_

@@ -23,6 +23,7 @@ inline void enclose(OutMessage& out, OutMessage const& part) {
   writer.length(part.bytes.size());
   writer.bytes(part.bytes.data(), part.bytes.size());
   for (auto const& block : part.blocks) writer.bytes(block.data, block.size);
+  writer.flush();
 }
 
 /// What `enclose` has put in. It can be skipped by whoever does not understand it, and stays valid

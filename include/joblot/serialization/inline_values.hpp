@@ -14,6 +14,7 @@ void put(OutMessage& message, T const&... value) {
   Encoder encoder(message);
   Writer::Inline const inlined(encoder);
   (..., write<T>(encoder, value));
+  encoder.flush();
 }
 
 /// Reads one of them. Throws `BadMessage` if it is not there.
