@@ -209,6 +209,28 @@ TEST(LokyStart, IsTriedAgainIfWorkersAreKilledAsTheyStart) {
   EXPECT_GE(kills, 1);
 }
 
+/// Makes the end of a worker last.
+struct SlowAtExit {
+  ~SlowAtExit() {
+    if (joblot::detail::in_worker_process() && std::getenv("JOBLOT_TEST_SLOW_EXIT") != nullptr) {
+      std::this_thread::sleep_for(1h);
+    }
+  }
+} const slow_at_exit;
+
+TEST(LokyStart, IsNotPutOffByWorkersThatTakeLongToLeave) {
+  ::setenv("JOBLOT_TEST_SLOW_EXIT", "1", 1);
+  auto options = own_options();
+  options.idle_worker_timeout = 20ms;
+  auto const begun = std::chrono::steady_clock::now();
+  for (int round = 0; round < 5; ++round) {
+    expect_works(Parallel(options));
+    std::this_thread::sleep_for(60ms);
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 30s);
+  ::unsetenv("JOBLOT_TEST_SLOW_EXIT");
+}
+
 TEST(LokyStart, NeedsNeitherPidfdsNorMemfds) {
   is_old_kernel = true;
   ::setenv("JOBLOT_TEST_OLD_KERNEL", "1", 1);

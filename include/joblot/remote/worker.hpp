@@ -243,8 +243,10 @@ class Worker final : BlockReceiver {
 /// that it shares with its parent is the next one.
 [[noreturn]] inline void run_worker(int first_fd) {
   guard_against_orphanhood(worker_start.parent);
-  WorkerEnd parent{FileDescriptor(first_fd), FileDescriptor(first_fd + 1)};
-  Worker(parent).serve();
+  {
+    WorkerEnd parent{FileDescriptor(first_fd), FileDescriptor(first_fd + 1)};
+    Worker(parent).serve();
+  }  // the socket is closed: nobody sends a task to one that is leaving, however long that takes
   std::exit(0);  // as if main had returned: coverage and leak checkers write their reports
 }
 
