@@ -199,7 +199,10 @@ TEST_P(Storms, LoseNothing) {
     for (std::size_t i = 0; i < results.size(); ++i) {
       ASSERT_EQ(results[i], static_cast<int>(i) * 3) << i;
     }
-    static_cast<void>(parallel.map(std::views::iota(0, 4), wait_a_little));
+    // The last one killed may be dying yet, and then is buried by the call after the next.
+    for (int call = 0; call == 0 || (call < 100 && !children("Z").empty()); ++call) {
+      static_cast<void>(parallel.map(std::views::iota(0, 4), wait_a_little));
+    }
     EXPECT_TRUE(children("Z").empty());
     EXPECT_LE(living().size(), 2U);
     EXPECT_LE(open_files(), files + 2U * 4U);
@@ -250,6 +253,25 @@ TEST(Storm, OverTwoCallsAtOnceLosesNothing) {
   }
   std::printf("seed %u: %d kills\n", seed, storm.kills());
   EXPECT_EQ(right, 20);
+}
+
+TEST(Storm, BlamesNoTaskForTheTimeOfAnother) {
+  auto const seed = next_seed();
+  SCOPED_TRACE("JOBLOT_STORM_SEED=" + std::to_string(seed));
+  Storm storm(seed, 150ms);  // longer than it takes to kill task 77 for its time
+  Parallel const parallel{{.n_jobs = 2, .backend = "loky", .timeout = 100ms, .retries = 1000}};
+  auto outcomes = parallel.outcomes(std::views::iota(0, tasks()) | std::views::transform([](int i) {
+                                      return delayed([](int n) {
+                                        do {
+                                          std::this_thread::sleep_for(1ms);
+                                        } while (n == 77);
+                                        return n;
+                                      })(i);
+                                    }));
+  std::printf("seed %u: %d kills\n", seed, storm.kills());
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    EXPECT_EQ(outcomes[i].has_value(), i != 77) << i;
+  }
 }
 
 /// Each of its tasks is a call of its own, whose workers nobody kills; those who make it die.
