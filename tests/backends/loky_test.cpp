@@ -101,9 +101,9 @@ TEST_P(EveryForm, OfAnEmptyRange) {
 
 TEST_P(EveryForm, OfTasksThatOneAtATimeReads) {
   compare([](Parallel const& parallel) {
-    int const offset = 5;
-    return parallel(std::views::iota(0, 100) |
-                    std::views::transform([offset](int i) { return delayed(square)(i + offset); }));
+    return parallel(std::views::iota(0, 100) | std::views::transform([offset = 5](int i) {
+                      return delayed(square)(i + offset);
+                    }));
   });
 }
 

@@ -477,9 +477,9 @@ TEST(Multiprocessing, ReportsAnInitializerThatFails) {
 
 void die() { ::_exit(3); }
 
-TEST(Multiprocessing, GivesUpOnAnInitializerThatKills) {
+TEST(Multiprocessing, GivesUpOnAnInitializerThatExits) {
   Parallel const parallel{{.n_jobs = 2, .backend = "multiprocessing", .initializer = die}};
-  EXPECT_THROW(parallel.for_each(ten, [](int) {}), joblot::TerminatedWorkerError);
+  EXPECT_THROW(parallel.for_each(ten, [](int) {}), joblot::WorkerInitError);
 }
 
 // Nested calls.
