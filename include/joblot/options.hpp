@@ -66,8 +66,8 @@ struct Options {
 
   /// Workers: k >= 1, -1 = `cpu_count()`, -k = `max(cpu_count() + 1 - k, 1)`. Default: all CPUs.
   Setting<int> n_jobs{};
-  /// "threading", "loky" (worker processes), "sequential", a registered name, or a
-  /// `std::shared_ptr<Backend>`.
+  /// "threading", "loky" or "multiprocessing" (worker processes), "sequential", a registered name,
+  /// or a `std::shared_ptr<Backend>`.
   Setting<detail::BackendChoice> backend{};
   /// joblib's lines: none for 0, the more the higher; from 50 on to stdout, below to stderr.
   Setting<int> verbose{};
