@@ -40,7 +40,7 @@ bool is_old_kernel_for_workers() {
 // NOLINTBEGIN: the signatures are the system's
 extern "C" int posix_spawn(pid_t* pid, char const* path, posix_spawn_file_actions_t const* actions,
                            posix_spawnattr_t const* attributes, char* const arguments[],
-                           char* const environment[]) noexcept {
+                           char* const environment[]) {
   ++spawns;
   if (spawn_error != 0) return spawn_error;
   static auto const real =

@@ -465,7 +465,7 @@ TEST(Loky, RefusesWhatCannotTravelBeforeAnyTaskRuns) {
 }
 
 TEST(Loky, TakesWhatIsPromisedToBeValues) {
-  int const captured = 5;
+  int captured = 5;
   EXPECT_EQ(loky().map(std::views::iota(0, 3),
                        joblot::by_value([captured](int i) { return i + captured; })),
             (Numbers{5, 6, 7}));
