@@ -23,14 +23,13 @@ namespace joblot::detail {
 /// thread holds at the fork is taken in the child for ever: tasks must not need it.
 class MultiprocessingBackend final : public Backend {
  public:
-  /// Throws `Error` where a process cannot be forked.
-  MultiprocessingBackend() {
 #if !defined(__linux__)
+  MultiprocessingBackend() {
     throw Error(
         "joblot: the backend \"multiprocessing\" needs fork, which this system does not have, or "
         "joblot does not use it here; use \"threading\"");
-#endif
   }
+#endif
   [[nodiscard]] std::string_view name() const override { return "MultiprocessingBackend"; }
   [[nodiscard]] bool shares_memory() const override { return false; }
   [[nodiscard]] bool runs_in_worker_processes() const override { return true; }
