@@ -85,6 +85,7 @@ struct Options {
   /// How often a task lost with its worker is run again. Threads are not lost.
   Setting<int> retries{};
   /// Size in bytes, or a text such as "1.4M", from which on spans are shared with processes.
+  /// Checked, but not in effect yet; nor are the two below.
   Setting<detail::NumberOrText> max_nbytes{};
   /// How worker processes see shared spans.
   Setting<MmapMode> mmap_mode{};
@@ -94,7 +95,7 @@ struct Options {
   Setting<int> inner_max_num_threads{};
   /// Runs once in each process that runs tasks, before the first; on threads in this one.
   Setting<Initializer> initializer{};
-  /// A worker process is replaced after so many tasks, >= 1.
+  /// A worker process is replaced after so many tasks, >= 1. Checked, but not in effect yet.
   Setting<int> max_tasks_per_child{};
   /// Idle worker processes leave after this. Default 300 s.
   Setting<Seconds> idle_worker_timeout{};
